@@ -1,0 +1,142 @@
+// swift-tools-version: 6.2
+import PackageDescription
+
+// What belongs in each module, and in which direction they may depend on one another: doc/modules.md.
+
+let package = Package(
+    name: "codeai-hub-core",
+    platforms: [.macOS(.v15)],
+    products: [
+        .executable(name: "codeai-hub-core", targets: ["codeai-hub-core"]),
+        .executable(name: "codeai-hub", targets: ["codeai-hub"]),
+        .library(name: "CodeAIHubClient", targets: ["Client"]),
+        // For the packages in Benchmarks/ and Fuzz/, which reach below the client library.
+        .library(
+            name: "CoreInternals",
+            targets: ["Base", "JSON", "EventLoop", "HTTP1", "WebSocket", "HubProtocol", "EventLog", "API", "Server",
+                "ProviderClaude", "ProviderACP", "Providers", "Sessions", "Configuration"]),
+    ],
+    targets: [
+        // System
+        .target(name: "CLinux"),
+        .systemLibrary(name: "COpenSSL", pkgConfig: "libcrypto", providers: [.apt(["libssl-dev"])]),
+        .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
+
+        // Foundations
+        .target(name: "Base", dependencies: ["CLinux"]),
+        .target(name: "JSON", dependencies: ["Base"]),
+        .target(name: "EventLoop", dependencies: ["Base", "CLinux"]),
+        .target(name: "Processes", dependencies: ["Base", "CLinux", "EventLoop"]),
+
+        // Pure codecs
+        .target(name: "HTTP1", dependencies: ["Base"]),
+        .target(name: "WebSocket", dependencies: ["Base", "CZlib", "COpenSSL"]),
+        .target(name: "HubProtocol", dependencies: ["Base", "JSON"]),
+
+        // Services
+        .target(name: "Configuration", dependencies: ["Base", "JSON"]),
+        .target(name: "EventLog", dependencies: ["Base", "JSON", "HubProtocol", "EventLoop"]),
+        .target(name: "Providers", dependencies: ["Base", "JSON", "HubProtocol", "EventLoop", "Processes"]),
+        .target(
+            name: "ProviderClaude",
+            dependencies: ["Base", "JSON", "HubProtocol", "EventLoop", "Processes", "Providers"]),
+        .target(
+            name: "ProviderACP",
+            dependencies: ["Base", "JSON", "HubProtocol", "EventLoop", "Processes", "Providers"]),
+        .target(name: "EchoAgent", dependencies: ["Base", "JSON"]),
+        .target(
+            name: "Sessions",
+            dependencies: ["Base", "JSON", "HubProtocol", "EventLoop", "EventLog", "Providers"]),
+
+        // Edge
+        .target(name: "Server", dependencies: ["Base", "CLinux", "EventLoop", "HTTP1", "WebSocket"]),
+        .target(
+            name: "API",
+            dependencies: [
+                "Base", "JSON", "HubProtocol", "EventLoop", "EventLog", "HTTP1", "WebSocket", "Server", "Sessions",
+                "Providers", "Configuration",
+            ]),
+        .target(name: "Client", dependencies: ["Base", "JSON", "HubProtocol", "EventLoop", "HTTP1", "WebSocket"]),
+        .target(name: "Terminal", dependencies: ["Base", "JSON", "HubProtocol", "Client"]),
+
+        // Composition
+        .target(
+            name: "Daemon",
+            dependencies: [
+                "Base", "CLinux", "JSON", "HubProtocol", "EventLoop", "Processes", "Configuration", "EventLog",
+                "Providers", "ProviderClaude", "ProviderACP", "EchoAgent", "Sessions", "Server", "API",
+            ]),
+        .executableTarget(name: "codeai-hub-core", dependencies: ["Daemon"]),
+        .executableTarget(name: "codeai-hub", dependencies: ["Terminal"]),
+
+        // Tests
+        .target(
+            name: "TestSupport", dependencies: ["Base", "CLinux", "JSON", "HubProtocol", "EventLoop"],
+            path: "Tests/Support"),
+        .testTarget(name: "BaseTests", dependencies: ["Base", "TestSupport"]),
+        .testTarget(name: "JSONTests", dependencies: ["JSON", "Base", "TestSupport"]),
+        .testTarget(name: "EventLoopTests", dependencies: ["EventLoop", "Base", "TestSupport"]),
+        .testTarget(name: "ProcessesTests", dependencies: ["Processes", "EventLoop", "Base", "TestSupport"]),
+        .testTarget(name: "HTTP1Tests", dependencies: ["HTTP1", "Base", "TestSupport"]),
+        .testTarget(name: "WebSocketTests", dependencies: ["WebSocket", "Base", "TestSupport"]),
+        .testTarget(name: "HubProtocolTests", dependencies: ["HubProtocol", "JSON", "Base", "TestSupport"]),
+        .testTarget(name: "ConfigurationTests", dependencies: ["Configuration", "JSON", "Base", "TestSupport"]),
+        .testTarget(
+            name: "EventLogTests", dependencies: ["EventLog", "HubProtocol", "JSON", "Base", "EventLoop", "TestSupport"]),
+        .testTarget(
+            name: "ProvidersTests",
+            dependencies: ["Providers", "Processes", "HubProtocol", "JSON", "Base", "EventLoop", "TestSupport"]),
+        .testTarget(
+            name: "ProviderClaudeTests",
+            dependencies: [
+                "ProviderClaude", "Providers", "Processes", "HubProtocol", "JSON", "Base", "EventLoop", "TestSupport",
+            ],
+            resources: [.copy("Fixtures")]),
+        .testTarget(
+            name: "ProviderACPTests",
+            dependencies: [
+                "ProviderACP", "EchoAgent", "Providers", "Processes", "HubProtocol", "JSON", "Base", "EventLoop",
+                "TestSupport",
+            ],
+            resources: [.copy("Fixtures")]),
+        .testTarget(
+            name: "SessionsTests",
+            dependencies: [
+                "Sessions", "EventLog", "Providers", "HubProtocol", "JSON", "Base", "EventLoop", "TestSupport",
+            ]),
+        .testTarget(
+            name: "ServerTests",
+            dependencies: ["Server", "HTTP1", "WebSocket", "EventLoop", "Base", "CLinux", "TestSupport"]),
+        .testTarget(
+            name: "APITests",
+            dependencies: ["API", "Server", "Sessions", "HubProtocol", "JSON", "Base", "EventLoop", "TestSupport"]),
+        .testTarget(
+            name: "ClientTests", dependencies: ["Client", "Terminal", "HubProtocol", "JSON", "Base", "TestSupport"]),
+        .testTarget(
+            name: "IntegrationTests",
+            dependencies: [
+                "Client", "HubProtocol", "JSON", "Base", "CLinux", "TestSupport",
+                // The real programs are started as subprocesses; naming them here has them built first.
+                "codeai-hub-core", "codeai-hub",
+            ]),
+    ],
+    swiftLanguageModes: [.v6],
+)
+
+// One set of compiler settings for every Swift target, each with its reason.
+let cTargets: Set = ["CLinux", "COpenSSL", "CZlib"]
+for target in package.targets where !cTargets.contains(target.name) {
+    target.swiftSettings = [
+        // Dynamic dispatch through `any` is visible where it happens.
+        .enableUpcomingFeature("ExistentialAny"),
+        // A file names what it uses; an import somewhere else never leaks in.
+        .enableUpcomingFeature("MemberImportVisibility"),
+        // Dependencies stay private unless a declaration really exposes them.
+        .enableUpcomingFeature("InternalImportsByDefault"),
+        // An async function stays where its caller is: no hidden thread hop.
+        .enableUpcomingFeature("NonisolatedNonsendingByDefault"),
+        .enableUpcomingFeature("InferIsolatedConformances"),
+        // A warning is a defect nobody has looked at yet.
+        .treatAllWarnings(as: .error),
+    ]
+}

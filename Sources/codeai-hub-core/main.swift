@@ -1,0 +1,1 @@
+// The daemon: everything it does is in the Daemon module.

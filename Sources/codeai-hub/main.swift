@@ -1,0 +1,1 @@
+// The terminal client: everything it does is in the Terminal module.
