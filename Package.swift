@@ -13,8 +13,10 @@ let package = Package(
         // For the packages in Benchmarks/ and Fuzz/, which reach below the client library.
         .library(
             name: "CoreInternals",
-            targets: ["Base", "JSON", "EventLoop", "HTTP1", "WebSocket", "HubProtocol", "EventLog", "API", "Server",
-                "ProviderClaude", "ProviderACP", "Providers", "Sessions", "Configuration"]),
+            targets: [
+                "Base", "JSON", "EventLoop", "HTTP1", "WebSocket", "HubProtocol", "EventLog", "API", "Server",
+                "ProviderClaude", "ProviderACP", "Providers", "Sessions", "Configuration",
+            ]),
     ],
     targets: [
         // System
@@ -82,7 +84,8 @@ let package = Package(
         .testTarget(name: "HubProtocolTests", dependencies: ["HubProtocol", "JSON", "Base", "TestSupport"]),
         .testTarget(name: "ConfigurationTests", dependencies: ["Configuration", "JSON", "Base", "TestSupport"]),
         .testTarget(
-            name: "EventLogTests", dependencies: ["EventLog", "HubProtocol", "JSON", "Base", "EventLoop", "TestSupport"]),
+            name: "EventLogTests",
+            dependencies: ["EventLog", "HubProtocol", "JSON", "Base", "EventLoop", "TestSupport"]),
         .testTarget(
             name: "ProvidersTests",
             dependencies: ["Providers", "Processes", "HubProtocol", "JSON", "Base", "EventLoop", "TestSupport"]),
