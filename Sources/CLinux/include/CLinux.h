@@ -21,4 +21,6 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <unistd.h>
+#include "sockets.h"
+#include "threads.h"
 #endif

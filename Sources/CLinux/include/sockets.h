@@ -1,0 +1,8 @@
+#pragma once
+#include <sys/socket.h>
+
+/// accept4 with SOCK_NONBLOCK and SOCK_CLOEXEC; -1 and errno.
+int clinux_accept(int listener, struct sockaddr_storage *_Nonnull peer);
+
+/// Opens /dev/null, closed on exec: a descriptor held to be given up when there are no more.
+int clinux_open_reserve(void);

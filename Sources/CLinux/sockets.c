@@ -1,0 +1,15 @@
+#define _GNU_SOURCE
+#ifdef __linux__
+#include "sockets.h"
+#include <fcntl.h>
+#include <sys/socket.h>
+
+int clinux_accept(int listener, struct sockaddr_storage *peer) {
+    socklen_t length = sizeof *peer;
+    return accept4(listener, (struct sockaddr *)peer, &length, SOCK_NONBLOCK | SOCK_CLOEXEC);
+}
+
+int clinux_open_reserve(void) {
+    return open("/dev/null", O_RDONLY | O_CLOEXEC);
+}
+#endif

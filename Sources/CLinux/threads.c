@@ -1,0 +1,8 @@
+#ifdef __linux__
+#include "threads.h"
+#include <sys/prctl.h>
+
+void clinux_set_thread_name(const char *name) {
+    prctl(PR_SET_NAME, name);
+}
+#endif
