@@ -34,6 +34,7 @@ let package = Package(
         .target(name: "HTTP1", dependencies: ["Base"]),
         .target(name: "WebSocket", dependencies: ["Base", "CZlib", "COpenSSL"]),
         .target(name: "HubProtocol", dependencies: ["Base", "JSON"]),
+        .target(name: "Digests", dependencies: ["COpenSSL"]),
 
         // Services
         .target(name: "Configuration", dependencies: ["Base", "JSON"]),
@@ -48,7 +49,7 @@ let package = Package(
         .target(name: "EchoAgent", dependencies: ["Base", "JSON"]),
         .target(
             name: "Sessions",
-            dependencies: ["Base", "JSON", "HubProtocol", "EventLoop", "EventLog", "Providers"]),
+            dependencies: ["Base", "JSON", "Digests", "HubProtocol", "EventLoop", "EventLog", "Processes", "Providers"]),
 
         // Edge
         .target(name: "Server", dependencies: ["Base", "CLinux", "EventLoop", "HTTP1", "WebSocket"]),
