@@ -76,10 +76,14 @@ let package = Package(
         .target(
             name: "TestSupport", dependencies: ["Base", "CLinux", "JSON", "HubProtocol", "EventLoop"],
             path: "Tests/Support"),
+        // Started by tests as a subprocess, for what would disturb other tests in their own process.
+        .executableTarget(
+            name: "TestPeer", dependencies: ["Base", "CLinux", "EventLoop", "Processes"], path: "Tests/Peer"),
         .testTarget(name: "BaseTests", dependencies: ["Base", "TestSupport"]),
         .testTarget(name: "JSONTests", dependencies: ["JSON", "Base", "TestSupport"]),
         .testTarget(name: "EventLoopTests", dependencies: ["EventLoop", "Base", "TestSupport"]),
-        .testTarget(name: "ProcessesTests", dependencies: ["Processes", "EventLoop", "Base", "TestSupport"]),
+        .testTarget(
+            name: "ProcessesTests", dependencies: ["Processes", "EventLoop", "Base", "TestSupport", "TestPeer"]),
         .testTarget(name: "HTTP1Tests", dependencies: ["HTTP1", "Base", "TestSupport"]),
         .testTarget(name: "WebSocketTests", dependencies: ["WebSocket", "Base", "TestSupport"]),
         .testTarget(name: "HubProtocolTests", dependencies: ["HubProtocol", "JSON", "Base", "TestSupport"]),

@@ -3,6 +3,7 @@
 #include "sockets.h"
 #include <fcntl.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 int clinux_accept(int listener, struct sockaddr_storage *peer) {
     socklen_t length = sizeof *peer;
@@ -11,5 +12,9 @@ int clinux_accept(int listener, struct sockaddr_storage *peer) {
 
 int clinux_open_reserve(void) {
     return open("/dev/null", O_RDONLY | O_CLOEXEC);
+}
+
+int clinux_pipe(int *ends) {
+    return pipe2(ends, O_CLOEXEC);
 }
 #endif

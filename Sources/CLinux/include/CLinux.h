@@ -22,5 +22,6 @@
 #include <signal.h>
 #include <unistd.h>
 #include "sockets.h"
+#include "spawn.h"
 #include "threads.h"
 #endif

@@ -6,3 +6,6 @@ int clinux_accept(int listener, struct sockaddr_storage *_Nonnull peer);
 
 /// Opens /dev/null, closed on exec: a descriptor held to be given up when there are no more.
 int clinux_open_reserve(void);
+
+/// pipe2 with O_CLOEXEC: read end, write end.
+int clinux_pipe(int *_Nonnull ends);

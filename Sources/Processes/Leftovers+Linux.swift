@@ -1,0 +1,31 @@
+package import EventLoop
+import Glibc
+
+/// Ends what a crashed predecessor has left running.
+package enum Leftovers {
+    /// Environment variable that every provider process carries; its value names the daemon's home.
+    package static let ownerVariable = "CODEAI_HUB_OWNER"
+
+    /// Ends all processes of this user that carry the owner's marker: SIGTERM, and SIGKILL after `grace`.
+    /// `completion` is called on the loop with the number found, at once when there are none.
+    package static func end(
+        owner: String, grace: Duration = .seconds(2), on loop: EventLoop, completion: @escaping (Int) -> Void
+    ) {
+        let found = ProcessTable.snapshot().processes(marked: ownerVariable, owner)
+        guard !found.isEmpty else { return completion(0) }
+        for process in found { process.signal(SIGTERM) }
+        wait(for: found, until: loop.nowNanoseconds + grace.saturatingNanoseconds, on: loop) {
+            // Again by the marker: those started meanwhile belong to it as well.
+            for process in ProcessTable.snapshot().processes(marked: ownerVariable, owner) { process.signal(SIGKILL) }
+            completion(found.count)
+        }
+    }
+
+    private static func wait(
+        for processes: [ProcessIdentity], until deadline: Int64, on loop: EventLoop, _ completion: @escaping () -> Void
+    ) {
+        let running = processes.filter(\.isRunning)
+        if running.isEmpty || monotonicNanoseconds() >= deadline { return completion() }
+        loop.schedule(after: .milliseconds(20)) { wait(for: running, until: deadline, on: loop, completion) }
+    }
+}

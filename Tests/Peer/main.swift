@@ -1,0 +1,10 @@
+import Glibc
+
+// Small programs for tests that need a process of their own. Usage: TestPeer COMMAND [ARGUMENT...]
+switch CommandLine.arguments.dropFirst().first {
+case "subreaper": try SubreaperProbe.run()
+case "spawn-and-wait": try SpawnAndWait.run(arguments: Array(CommandLine.arguments.dropFirst(2)))
+case "descriptor-limit": try DescriptorLimit.run()
+default:
+    exit(2)
+}
