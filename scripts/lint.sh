@@ -1,0 +1,61 @@
+#!/usr/bin/env bash
+# Looks at everything that can be judged without building: format, forbidden imports and paths, shell scripts, and
+# whether the documents agree with the package.
+set -euo pipefail
+# shellcheck source=scripts/lib.sh
+source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
+cd "$root"
+
+failed=0
+fail() {
+    printf 'lint: %s\n' "$*" >&2
+    failed=1
+}
+
+sources=()
+for path in Package.swift Sources Tests Benchmarks Fuzz; do
+    [[ -e $path ]] && sources+=("$path")
+done
+# Build folders of the packages inside Benchmarks/ and Fuzz/ hold generated files: list the tracked and new ones only.
+mapfile -t swift_files < <(git ls-files --cached --others --exclude-standard -- "${sources[@]}" | grep '\.swift$' |
+    while read -r file; do [[ -f $file ]] && echo "$file"; done)
+say "swift format (${#swift_files[@]} files)"
+swift format lint --strict --parallel "${swift_files[@]}" || fail "format: run swift format -i on the files above"
+
+say "forbidden imports, paths and leftovers"
+# Foundation multiplies the size and the start time of the shipped programs.
+if grep -rnE '^\s*(@[a-zA-Z_]+(\([a-z]+\))?\s+|public |package |internal |private )*import\s+((class|struct|enum|func|protocol|typealias|let|var)\s+)?Foundation' Sources; then
+    fail "Sources/ must not import Foundation (doc/decisions/0002-no-foundation.md)"
+fi
+# Somebody's home has no place in the repository; example paths use a neutral name.
+if git grep -nIE '/(home|Users)/[a-z]|/root/' -- . ':!**/Fixtures/**' ':!scripts/lint.sh' |
+    grep -vE '/(home|Users)/(me|you|user|alice|ada|test)\b'; then
+    fail "an absolute path of somebody's machine"
+fi
+if git grep -nIE '^(<{7} |>{7} |={7}$)' -- . ':!**/Fixtures/**'; then
+    fail "a merge conflict left in"
+fi
+if find Sources Tests -name Placeholder.swift | grep .; then
+    fail "placeholder files left in"
+fi
+
+say "shell scripts"
+mapfile -t shell_files < <(git ls-files --cached --others --exclude-standard -- 'scripts/*.sh' .ci/run)
+for file in "${shell_files[@]}"; do
+    bash -n "$file" || fail "$file"
+done
+if have shellcheck; then
+    shellcheck --external-sources --source-path="$root" "${shell_files[@]}" || fail "shellcheck"
+else
+    warn "shellcheck isn't installed (scripts/setup.sh --test installs it); shell scripts were only parsed"
+fi
+
+say "documents"
+if have python3; then
+    python3 scripts/check-docs.py || fail "documents"
+else
+    fail "python3 is missing (scripts/setup.sh --test installs it)"
+fi
+
+[[ $failed -eq 0 ]] || die "lint found something, see above"
+printf 'lint: clean\n'

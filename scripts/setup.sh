@@ -1,0 +1,60 @@
+#!/usr/bin/env bash
+# Installs what building needs; with --test also what the tests need. Does nothing when everything is there.
+#
+#   scripts/setup.sh [--test]
+set -euo pipefail
+# shellcheck source=scripts/lib.sh
+source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
+
+for_tests=false
+for argument in "$@"; do
+    case $argument in
+        --test) for_tests=true ;;
+        -h | --help) sed -n '2,4s/^# \{0,1\}//p' "$0" && exit 0 ;;
+        *) die "unknown argument: $argument (try --help)" ;;
+    esac
+done
+
+require_swift
+
+# The toolchain's own clang answers whether a header is there, on any distribution.
+has_header() { printf '#include <%s>\n' "$1" | clang -fsyntax-only -x c - 2>/dev/null; }
+
+missing=()
+# need PACKAGE CHECK...: notes the Debian package when the check fails.
+need() {
+    local package=$1
+    shift
+    "$@" || missing+=("$package")
+}
+
+find_missing() {
+    missing=()
+    need libssl-dev has_header openssl/evp.h
+    need zlib1g-dev has_header zlib.h
+    need libbz2-dev has_header bzlib.h
+    need pkg-config have pkg-config
+    if $for_tests; then
+        need git have git
+        need curl have curl
+        need python3 have python3
+        need python3-venv python3 -c 'import venv, ensurepip'
+        need python3-pip python3 -m pip --version
+        need util-linux have setpriv
+        need procps have ps
+        need shellcheck have shellcheck
+    fi >/dev/null 2>&1
+}
+
+find_missing
+if [[ ${#missing[@]} -gt 0 ]]; then
+    have apt-get || die "missing: ${missing[*]} (Debian's names). There is no apt-get here: install them with this system's package manager and run this again."
+    say "Installing ${missing[*]}"
+    as_root env DEBIAN_FRONTEND=noninteractive apt-get -o DPkg::Lock::Timeout=180 -qq update >&2 ||
+        warn "apt-get update failed; trying with the lists that are there"
+    as_root env DEBIAN_FRONTEND=noninteractive apt-get -o DPkg::Lock::Timeout=180 -qq -y --no-install-recommends install "${missing[@]}" >&2 ||
+        die "apt-get couldn't install: ${missing[*]}"
+    hash -r
+    find_missing
+    [[ ${#missing[@]} -eq 0 ]] || die "installed, but still not found: ${missing[*]}"
+fi

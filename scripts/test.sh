@@ -1,0 +1,87 @@
+#!/usr/bin/env bash
+# The whole check: lint, build with warnings as errors, every test, a short run of each fuzz target, and the unit
+# tests once more under AddressSanitizer. Ends with one line: N passed, N failed.
+#
+#   scripts/test.sh [--quick]      --quick leaves out fuzzing and AddressSanitizer
+set -euo pipefail
+# shellcheck source=scripts/lib.sh
+source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
+cd "$root"
+
+quick=false
+case ${1:-} in
+    --quick) quick=true ;;
+    -h | --help) sed -n '2,5s/^# \{0,1\}//p' "$0" && exit 0 ;;
+    '') ;;
+    *) die "unknown argument: $1 (try --help)" ;;
+esac
+
+results=$root/.build/test-results
+passed=0 failed=0 broken=()
+
+# step NAME COMMAND...: a step that isn't made of counted tests; it counts as one check.
+step() {
+    local name=$1 start=$SECONDS
+    shift
+    say "$name"
+    if "$@"; then
+        passed=$((passed + 1))
+        printf '%s: ok (%d s)\n' "$name" $((SECONDS - start))
+    else
+        failed=$((failed + 1))
+        broken+=("$name")
+        printf '%s: FAILED (%d s)\n' "$name" $((SECONDS - start))
+    fi
+}
+
+# tests NAME ARGUMENTS...: runs swift test and adds what its report counts.
+tests() {
+    local name=$1 start=$SECONDS report status=0 ran bad
+    shift
+    say "$name"
+    report=$results/${name// /-}
+    rm -f "$report"*
+    swift test "$@" --xunit-output "$report.xml" || status=$?
+    # Swift Testing writes its report beside the one of XCTest.
+    ran=$(sed -nE 's/.*<testsuite [^>]*tests="([0-9]+)".*/\1/p' "$report-swift-testing.xml" 2>/dev/null | head -n 1)
+    bad=$(sed -nE 's/.*<testsuite [^>]*failures="([0-9]+)".*/\1/p' "$report-swift-testing.xml" 2>/dev/null | head -n 1)
+    ran=${ran:-0} bad=${bad:-0}
+    # A crash leaves no report, and a run without tests is a mistake in the filter: neither may look like success.
+    if [[ $status -ne 0 && $bad -eq 0 ]] || [[ $ran -eq 0 ]]; then
+        bad=$((bad + 1))
+        ran=$((ran + 1))
+    fi
+    passed=$((passed + ran - bad))
+    failed=$((failed + bad))
+    [[ $bad -eq 0 ]] || broken+=("$name")
+    printf '%s: %d passed, %d failed (%d s)\n' "$name" $((ran - bad)) "$bad" $((SECONDS - start))
+}
+
+finish() {
+    if [[ ${#broken[@]} -gt 0 ]]; then
+        printf '\nfailed: %s\n' "$(IFS=, && echo "${broken[*]}")"
+    fi
+    printf '\n%d passed, %d failed\n' "$passed" "$failed"
+    [[ $failed -eq 0 ]]
+    exit
+}
+
+scripts/setup.sh --test
+mkdir -p "$results"
+step "test tools" scripts/install-test-tools.sh
+step "lint" scripts/lint.sh
+step "build" swift build --build-tests --explicit-target-dependency-import-check error
+# Without a build the rest would only repeat its errors.
+[[ " ${broken[*]-} " != *" build "* ]] || finish
+
+tests "unit tests" --skip-build --parallel --skip IntegrationTests
+# One at a time: they start daemons, kill them and watch the clock.
+tests "integration tests" --skip-build --no-parallel --filter IntegrationTests
+if ! $quick; then
+    step "fuzzing" scripts/fuzz.sh --seconds "${FUZZ_SECONDS:-5}"
+    # Its objects differ from the plain build's: a folder of its own keeps both warm. Leaks are counted by the
+    # integration tests on the real daemon; LeakSanitizer would report the Swift runtime's own caches.
+    export ASAN_OPTIONS=detect_leaks=0
+    tests "unit tests with AddressSanitizer" --parallel --sanitize address --scratch-path .build/asan --skip IntegrationTests
+fi
+finish
