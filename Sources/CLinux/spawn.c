@@ -1,6 +1,6 @@
 #define _GNU_SOURCE
 #ifdef __linux__
-#include "spawn.h"
+#include "clinux_spawn.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <sched.h>

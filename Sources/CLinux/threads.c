@@ -1,5 +1,5 @@
 #ifdef __linux__
-#include "threads.h"
+#include "clinux_threads.h"
 #include <sys/prctl.h>
 
 void clinux_set_thread_name(const char *name) {

@@ -22,6 +22,6 @@
 #include <signal.h>
 #include <unistd.h>
 #include "sockets.h"
-#include "spawn.h"
-#include "threads.h"
+#include "clinux_spawn.h"
+#include "clinux_threads.h"
 #endif
