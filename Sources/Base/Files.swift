@@ -1,7 +1,74 @@
-import Glibc
+package import Glibc
 
 /// Whether a path names a folder, symbolic links followed.
 package func isDirectory(_ path: String) -> Bool {
     var information = stat()
     return stat(path, &information) == 0 && information.st_mode & S_IFMT == S_IFDIR
+}
+
+/// The home folder of the user who runs this process.
+package func homeDirectory() -> String {
+    if let home = getenv("HOME"), home.pointee != 0 { return String(cString: home) }
+    if let entry = getpwuid(getuid()), let home = entry.pointee.pw_dir { return String(cString: home) }
+    return "/"
+}
+
+/// Makes a folder and those above it that are missing, each with mode 0700.
+package func makeDirectories(_ path: String) throws(SystemError) {
+    if isDirectory(path) { return }
+    if let slash = path.lastIndex(of: "/"), slash > path.startIndex { try makeDirectories(String(path[..<slash])) }
+    guard mkdir(path, 0o700) == 0 || errno == EEXIST else { throw .current("mkdir \(path)") }
+}
+
+/// A whole file, which must be regular and no symbolic link.
+/// - Parameter limit: the most bytes it may have; a larger one is `EFBIG`.
+package func readFile(_ path: String, limit: Int = 1 << 20) throws(SystemError) -> [UInt8] {
+    let file = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW)
+    guard file >= 0 else { throw .current("open \(path)") }
+    defer { close(file) }
+    var information = stat()
+    guard fstat(file, &information) == 0 else { throw .current("stat \(path)") }
+    guard information.st_mode & S_IFMT == S_IFREG else { throw SystemError(errno: EINVAL, operation: "read \(path)") }
+    var bytes: [UInt8] = []
+    var buffer = [UInt8](repeating: 0, count: 16 << 10)
+    while true {
+        let count = read(file, &buffer, buffer.count)
+        if count < 0, errno == EINTR { continue }
+        guard count >= 0 else { throw .current("read \(path)") }
+        if count == 0 { return bytes }
+        bytes.append(contentsOf: buffer[..<count])
+        guard bytes.count <= limit else { throw SystemError(errno: EFBIG, operation: "read \(path)") }
+    }
+}
+
+/// Replaces a file whole: whoever reads it sees the old bytes or the new ones, never some of each.
+package func writeFile(_ path: String, _ bytes: [UInt8], mode: mode_t = 0o600) throws(SystemError) {
+    let temporary = "\(path).\(getpid()).new"
+    unlink(temporary)
+    let file = open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, mode)
+    guard file >= 0 else { throw .current("open \(temporary)") }
+    do throws(SystemError) {
+        defer { close(file) }
+        try writeAll(bytes, to: file, temporary)
+        guard fsync(file) == 0 else { throw .current("fsync \(temporary)") }
+    } catch {
+        unlink(temporary)
+        throw error
+    }
+    guard rename(temporary, path) == 0 else {
+        let error = SystemError.current("rename \(temporary)")
+        unlink(temporary)
+        throw error
+    }
+}
+
+/// Writes all bytes to a descriptor that blocks.
+package func writeAll(_ bytes: [UInt8], to file: Int32, _ name: String) throws(SystemError) {
+    var offset = 0
+    while offset < bytes.count {
+        let count = bytes.withUnsafeBytes { write(file, $0.baseAddress! + offset, bytes.count - offset) }
+        if count < 0, errno == EINTR { continue }
+        guard count > 0 else { throw .current("write \(name)") }
+        offset += count
+    }
 }

@@ -159,3 +159,20 @@ package struct LogHeader: Equatable, Sendable {
             workspace: json["workspace"]?.stringValue ?? "/")
     }
 }
+
+extension EventRecord {
+    /// The record as a JSON value, for answers that hold several.
+    package var json: JSON {
+        var object: JSONObject = [
+            "seq": JSON(seq), "ts": JSON(timestamp.description), "id": JSON(id), "kind": JSON(kind.rawValue),
+        ]
+        object["turnId"] = turnId.map { JSON($0) }
+        object["itemId"] = itemId.map { JSON($0) }
+        object["source"] = JSON(draft.source.rawValue)
+        object["providerId"] = draft.providerId.map { JSON($0) }
+        object["nativeId"] = draft.nativeId.map { JSON($0) }
+        if draft.isSynthetic { object["synthetic"] = true }
+        object["data"] = .object(data)
+        return .object(object)
+    }
+}

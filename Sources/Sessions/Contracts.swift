@@ -1,0 +1,82 @@
+package import EventLog
+package import HubProtocol
+package import JSON
+package import Providers
+
+/// Who did something: shown to the others, and kept in the log and the audit.
+package struct ClientIdentity: Equatable, Sendable {
+    /// What the client calls itself, for example `codeai-hub`; at most 64 characters.
+    package var name: String
+    /// Given by the daemon, unique for its life.
+    package var id: String
+    /// `http`, `sse` or `websocket`.
+    package var transport: String
+
+    package init(name: String, id: String, transport: String) {
+        self.name = name
+        self.id = id
+        self.transport = transport
+    }
+
+    package var json: JSON { ["name": JSON(name), "id": JSON(id), "transport": JSON(transport)] }
+}
+
+/// A piece of text that is still growing. Never logged, never numbered.
+package struct StreamChunk: Equatable, Sendable {
+    package var sessionId: String
+    package var turnId: String?
+    package var itemId: String
+    package var kind: ChunkKind
+    package var text: String
+    /// UTF-8 bytes of this item sent before.
+    package var offset: Int
+
+    package init(
+        sessionId: String, turnId: String? = nil, itemId: String, kind: ChunkKind, text: String, offset: Int
+    ) {
+        self.sessionId = sessionId
+        self.turnId = turnId
+        self.itemId = itemId
+        self.kind = kind
+        self.text = text
+        self.offset = offset
+    }
+}
+
+/// Hears what clients must learn. Called on the loop, in the order of things: for one session, exactly the order of
+/// its log, and never before what is told is in the log.
+package protocol SessionObserver: AnyObject {
+    func sessionCreated(_ session: Session)
+    /// The session's record changed: status, title, queue, totals.
+    func sessionChanged(_ session: Session)
+    func sessionDeleted(_ sessionId: String)
+    func session(_ session: Session, committed events: [CommittedEvent])
+    func session(_ session: Session, streamed chunk: StreamChunk)
+    /// Something is wrong with the session that its log can't say, since the log itself is the trouble.
+    func session(_ session: Session, failed failure: Failure)
+}
+
+/// Makes conversations with providers: the session layer knows their names only.
+package protocol ProviderSource: AnyObject {
+    /// Nil when the provider may be used; else why not.
+    func problem(with providerId: String) -> Failure?
+    func makeSession(_ providerId: String, _ start: ProviderStart) throws(Failure) -> any ProviderSession
+}
+
+/// Keeps who decided what (SPEC of the audit log: who, what, when).
+package protocol Auditor: AnyObject {
+    func record(_ action: String, by client: ClientIdentity?, sessionId: String?, details: JSONObject)
+}
+
+package struct SessionSettings: Sendable {
+    /// How many of the newest messages a session shows at once.
+    package var snapshotMessages = 50
+    /// The longest message that is accepted, in UTF-8 bytes.
+    package var maxMessageBytes = 1 << 20
+    /// How many messages may wait behind a running turn.
+    package var maxQueue = 100
+    /// Seconds without anything happening after which a session leaves memory and its provider's process ends.
+    package var unloadAfter = 3600.0
+
+    package init() {}
+}

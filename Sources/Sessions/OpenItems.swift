@@ -1,0 +1,42 @@
+import Providers
+
+/// The text that is streaming and not yet in the log: what a client that connects now must be shown, and what is
+/// kept as a partial message when the provider never finishes it.
+struct OpenItems {
+    struct Item {
+        let itemId: String
+        let kind: ChunkKind
+        let turnId: String?
+        var text: String
+        /// UTF-8 bytes streamed so far; more than `text` holds once the bound is reached.
+        var length: Int
+    }
+
+    /// What is kept of one item; more than any model answers at once.
+    private static let maxBytes = 4 << 20
+
+    private(set) var items: [Item] = []
+
+    /// Takes the next piece and says at which offset it stands.
+    mutating func append(_ itemId: String, _ kind: ChunkKind, turnId: String?, text: String) -> Int {
+        let length = text.utf8.count
+        guard let index = items.lastIndex(where: { $0.itemId == itemId && $0.kind == kind }) else {
+            items.append(Item(itemId: itemId, kind: kind, turnId: turnId, text: text, length: length))
+            return 0
+        }
+        let offset = items[index].length
+        items[index].length += length
+        if items[index].text.utf8.count + length <= OpenItems.maxBytes { items[index].text += text }
+        return offset
+    }
+
+    /// The durable event of an item has come: its pieces are done with.
+    mutating func close(_ itemId: String, _ kind: ChunkKind) {
+        items.removeAll { $0.itemId == itemId && $0.kind == kind }
+    }
+
+    mutating func takeAll() -> [Item] {
+        defer { items = [] }
+        return items
+    }
+}

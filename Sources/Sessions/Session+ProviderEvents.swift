@@ -1,0 +1,133 @@
+import EventLog
+import EventLoop
+import HubProtocol
+import JSON
+import Processes
+package import Providers
+
+extension Session: ProviderSessionDelegate {
+    package func providerSession(_ source: any ProviderSession, emitted events: [NormalizedEvent]) {
+        guard source === provider, !isDeleted else { return }
+        var merged: (itemId: String, kind: ChunkKind, text: String)?
+        for event in events {
+            if case .chunk(let itemId, let kind, let text) = event {
+                // Neighbouring pieces of one item that arrived together travel together: one frame, one encode.
+                if let piece = merged, piece.itemId == itemId, piece.kind == kind, piece.text.utf8.count < 16_384 {
+                    merged?.text += text
+                    continue
+                }
+                if let piece = merged { stream(piece.itemId, piece.kind, piece.text) }
+                merged = (itemId, kind, text)
+                continue
+            }
+            if let piece = merged { stream(piece.itemId, piece.kind, piece.text) }
+            merged = nil
+            handle(event)
+        }
+        if let piece = merged { stream(piece.itemId, piece.kind, piece.text) }
+    }
+
+    private func stream(_ itemId: String, _ kind: ChunkKind, _ text: String) {
+        guard !text.isEmpty else { return }
+        lastActivity = loop.now
+        let turnId = state.runningTurn?.turnId
+        let offset = openItems.append(itemId, kind, turnId: turnId, text: text)
+        let chunk = StreamChunk(sessionId: id, turnId: turnId, itemId: itemId, kind: kind, text: text, offset: offset)
+        // What was appended before this piece must be published before it, too.
+        log.afterCommit { [weak self] in
+            guard let self, !isDeleted else { return }
+            service.observer?.session(self, streamed: chunk)
+        }
+    }
+
+    private func handle(_ event: NormalizedEvent) {
+        let turnId = state.runningTurn?.turnId
+        switch event {
+        case .sessionReady(let ready): handle(ready)
+        case .turnStarted(let reason): beginUnsentTurn(reason)
+        case .permissionRequested(let request):
+            beginUnsentTurnIfIdle()
+            appendRequest(
+                .permissionRequested, itemId: request.itemId, nativeId: request.nativeId, request.json)
+        case .questionRequested(let request):
+            beginUnsentTurnIfIdle()
+            appendRequest(.questionRequested, itemId: request.itemId, nativeId: request.nativeId, request.json)
+        case .requestWithdrawn(let requestId):
+            guard let request = state.pending.first(where: { $0.requestId == requestId }) else { return }
+            resolveCancelled(request)
+            announceChange()
+        case .turnCompleted(let outcome): finishTurn(outcome, isSynthetic: false)
+        default:
+            guard let draft = event.draft(providerId: state.providerId, turnId: turnId) else { return }
+            switch event {
+            case .message(let message): openItems.close(message.itemId, .message)
+            case .thinking(let itemId, _, _, _): openItems.close(itemId, .thinking)
+            case .toolResult(let result): openItems.close(result.itemId, .toolOutput)
+            default: break
+            }
+            append(draft)
+            if draft.kind == .status || draft.kind == .usage { announceChange() }
+        }
+    }
+
+    private func handle(_ ready: SessionReady) {
+        var data = ready.details
+        data["nativeSessionId"] = JSON(ready.nativeSessionId)
+        data["model"] = ready.model.map { JSON($0) }
+        data["mode"] = ready.mode.map { JSON($0) }
+        if !ready.availableModels.isEmpty { data["models"] = JSON(ready.availableModels) }
+        if !ready.availableModes.isEmpty { data["modes"] = JSON(ready.availableModes) }
+        appendStatus("native_session", data, source: .agent)
+        announceChange()
+    }
+
+    private func beginUnsentTurn(_ reason: String) {
+        guard state.runningTurn == nil else { return }
+        let turnId = "t\(state.turnCount + 1)"
+        append(
+            EventDraft(
+                .turnStarted, source: .agent, turnId: turnId, providerId: state.providerId,
+                data: ["reason": JSON(reason)]))
+        announceChange()
+    }
+
+    /// A request outside any turn would have nothing to be closed by.
+    private func beginUnsentTurnIfIdle() {
+        if state.runningTurn == nil { beginUnsentTurn("provider_request") }
+    }
+
+    private func appendRequest(_ kind: EventKind, itemId: String?, nativeId: String?, _ data: JSONObject) {
+        append(
+            EventDraft(
+                kind, source: .agent, turnId: state.runningTurn?.turnId, itemId: itemId, providerId: state.providerId,
+                nativeId: nativeId, data: data))
+        announceChange()
+    }
+
+    package func providerSession(_ source: any ProviderSession, ended reason: ProviderEnd) {
+        guard source === provider else { return }
+        provider = nil
+        service.providerEnded(self)
+        guard !isDeleted else { return }
+        switch reason {
+        case .stopped:
+            appendStatus("process_exited", ["requested": true])
+            closeTurn(error: nil, status: .interrupted, stopReason: "stopped")
+        case .failedToStart(let failure):
+            closeTurn(error: failure)
+        case .exited(let status, let errorTail):
+            var data: JSONObject = [:]
+            switch status {
+            case .exited(let code): data["exitCode"] = .int(Int64(code))
+            case .signaled(let number): data["signal"] = .int(Int64(number))
+            }
+            appendStatus("process_exited", data)
+            data["stderr"] = JSON(errorTail)
+            closeTurn(
+                error: Failure(
+                    code: "provider_crashed", message: "The provider ended unexpectedly (\(status)).",
+                    recoverable: true, actions: [.retry, .switchProvider], details: data))
+        }
+        announceChange()
+    }
+}

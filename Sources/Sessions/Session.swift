@@ -1,0 +1,122 @@
+import Base
+package import EventLog
+import EventLoop
+package import HubProtocol
+package import JSON
+import Providers
+
+/// One conversation: its log, the turn that runs, what waits, and the provider behind it.
+///
+/// Loop-confined. Everything that happens is appended to the log first; clients hear of it, and providers are told,
+/// when it is in the file.
+package final class Session {
+    package let log: SessionLog<SessionState>
+    let loop: EventLoop
+    let settings: SessionSettings
+    unowned let service: SessionService
+    var provider: (any ProviderSession)?
+    var openItems = OpenItems()
+    /// The newest messages, as clients see them; nil until somebody asked.
+    private var messages: [JSON]?
+    private var isChangeAnnounced = false
+    var lastActivity: Duration
+    var isDeleted = false
+    /// One interrupt is enough for a turn.
+    var isInterrupting = false
+
+    init(log: SessionLog<SessionState>, service: SessionService) {
+        self.log = log
+        self.service = service
+        loop = service.loop
+        settings = service.settings
+        lastActivity = service.loop.now
+        log.onCommitted = { [weak self] events in self?.committed(events) }
+        log.onFailure = { [weak self] error in self?.logFailed(error) }
+    }
+
+    package var id: String { state.sessionId }
+    package var state: SessionState { log.state }
+    package var providerProcessId: Int32? { provider?.processId }
+
+    /// Nothing runs, waits or is asked, and no process is held.
+    package var isQuiet: Bool { state.runningTurn == nil && state.pending.isEmpty && (state.queue.isEmpty || state.isHeld) }
+
+    // MARK: Writing
+
+    @discardableResult
+    func append(_ draft: EventDraft) -> EventRecord {
+        lastActivity = loop.now
+        return log.append(draft)
+    }
+
+    @discardableResult
+    func appendStatus(_ type: String, _ data: JSONObject = [:], source: EventSource = .core, by: ClientIdentity? = nil)
+        -> EventRecord
+    {
+        var object = (["type": JSON(type)] as JSONObject).merging(data)
+        object["by"] = by?.json
+        return append(
+            EventDraft(.status, source: source, turnId: state.runningTurn?.turnId, providerId: state.providerId, data: object))
+    }
+
+    /// Tells clients, once what is appended so far is in the file, that the record looks different now.
+    func announceChange() {
+        guard !isChangeAnnounced else { return }
+        isChangeAnnounced = true
+        log.afterCommit { [weak self] in
+            guard let self else { return }
+            isChangeAnnounced = false
+            if !isDeleted { service.observer?.sessionChanged(self) }
+        }
+    }
+
+    private func committed(_ events: [CommittedEvent]) {
+        if messages != nil {
+            for event in events where event.record.kind == .message { remember(event.record) }
+        }
+        service.observer?.session(self, committed: events)
+    }
+
+    private func logFailed(_ error: LogError) {
+        service.observer?.session(self, failed: Session.logUnavailable(error))
+    }
+
+    package static func logUnavailable(_ error: LogError) -> Failure {
+        Failure(
+            code: "log_unavailable", message: "The session's log can't be written: \(error). Nothing is lost; writing is tried again.",
+            recoverable: true, retryAfter: 1, actions: [.retryLater])
+    }
+
+    /// Nothing may be promised while the log can't keep it.
+    func requireWritableLog() throws(Failure) {
+        if let error = log.failure { throw Session.logUnavailable(error) }
+    }
+
+    // MARK: Reading
+
+    /// The newest messages, oldest first, as `session:message` payloads.
+    package func newestMessages() -> [JSON] {
+        if let messages { return messages }
+        let records = (try? log.read(limit: settings.snapshotMessages, where: [.message])) ?? []
+        let read = records.map { JSON.object($0.messagePayload(sessionId: id)) }
+        messages = read
+        return read
+    }
+
+    private func remember(_ record: EventRecord) {
+        messages?.append(.object(record.messagePayload(sessionId: id)))
+        if let count = messages?.count, count > settings.snapshotMessages { messages?.removeFirst() }
+    }
+
+    /// The text that is streaming now.
+    package var streaming: [JSON] {
+        openItems.items.map { item in
+            var object: JSONObject = [
+                "sessionId": JSON(id), "itemId": JSON(item.itemId), "kind": JSON(item.kind.rawValue),
+                "role": "assistant", "content": JSON(item.text),
+            ]
+            object["turnId"] = item.turnId.map { JSON($0) }
+            return .object(object)
+        }
+    }
+}

@@ -1,0 +1,62 @@
+import Base
+package import HubProtocol
+package import JSON
+
+extension SessionState {
+    /// The session record, without its messages.
+    package var record: JSONObject {
+        var object: JSONObject = [
+            "id": JSON(sessionId), "providerId": JSON(providerId), "providerIds": JSON(providerIds),
+            "title": title.map { JSON($0) } ?? .null, "status": JSON(status.rawValue), "workspace": JSON(workspace),
+            "model": model.map { JSON($0) } ?? .null, "mode": mode.map { JSON($0) } ?? .null, "tags": JSON(tags),
+            "createdAt": JSON(createdAt.description), "updatedAt": JSON(updatedAt.description),
+            "lastSeq": JSON(lastSeq),
+        ]
+        var usage: JSONObject = [
+            "input": JSON(inputTokens), "output": JSON(outputTokens), "cached": JSON(cachedTokens),
+        ]
+        usage["contextUsed"] = contextUsed.map { JSON($0) }
+        usage["contextWindow"] = contextWindow.map { JSON($0) }
+        object["usage"] = .object(usage)
+        object["costUsd"] = JSON(costUsd)
+        object["queue"] = .array(
+            queue.map { message in
+                var object: JSONObject = ["turnId": JSON(message.turnId), "content": JSON(message.content)]
+                object["clientMessageId"] = message.clientMessageId.map { JSON($0) }
+                return .object(object)
+            })
+        object["turn"] =
+            runningTurn.map { ["turnId": JSON($0.turnId), "startedAt": JSON($0.startedAt.description)] } ?? .null
+        object["held"] = JSON(isHeld)
+        return object
+    }
+
+    /// What waits for an answer, each as its request was published.
+    package var pendingJSON: [JSON] {
+        pending.map { request in
+            var object: JSONObject = [
+                "type": request.isQuestion ? "question" : "permission", "sessionId": JSON(sessionId),
+            ]
+            object["turnId"] = request.turnId.map { JSON($0) }
+            object["itemId"] = request.itemId.map { JSON($0) }
+            object["providerId"] = request.providerId.map { JSON($0) }
+            object["nativeId"] = request.nativeId.map { JSON($0) }
+            return .object(object.merging(request.data))
+        }
+    }
+}
+
+extension EventRecord {
+    /// The payload of a `session:message` frame.
+    package func messagePayload(sessionId: String) -> JSONObject {
+        var object: JSONObject = [
+            "id": JSON(id), "sessionId": JSON(sessionId), "role": data["role"] ?? "assistant",
+            "content": data["content"] ?? "", "timestamp": JSON(timestamp.description), "seq": JSON(seq),
+        ]
+        object["turnId"] = turnId.map { JSON($0) }
+        object["itemId"] = itemId.map { JSON($0) }
+        object["providerId"] = draft.providerId.map { JSON($0) }
+        for key in ["clientMessageId", "parentItemId", "partial", "by"] { object[key] = data[key] }
+        return object
+    }
+}

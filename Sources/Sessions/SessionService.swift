@@ -1,0 +1,237 @@
+package import Base
+import Digests
+package import EventLog
+package import EventLoop
+package import HubProtocol
+package import JSON
+package import Providers
+
+/// All sessions: made, found, loaded when needed, put away when idle.
+///
+/// Loop-confined, like everything it owns.
+package final class SessionService {
+    package let loop: EventLoop
+    package let store: LogStore<SessionState>
+    package let providers: any ProviderSource
+    package let settings: SessionSettings
+    package weak var observer: (any SessionObserver)?
+    package var auditor: (any Auditor)?
+    /// The wall clock; injected in tests.
+    let clock: () -> Timestamp
+
+    /// Those in memory.
+    package private(set) var loaded: [String: Session] = [:]
+    /// Those known from the last look at the disk and not in memory.
+    private var stored: [String: SessionState] = [:]
+    private var sweep: LoopTimer?
+    package private(set) var turnsCompleted: [TurnStatus: Int] = [:]
+
+    package init(
+        loop: EventLoop, store: LogStore<SessionState>, providers: any ProviderSource, settings: SessionSettings,
+        clock: @escaping () -> Timestamp = { .now }
+    ) {
+        self.loop = loop
+        self.store = store
+        self.providers = providers
+        self.settings = settings
+        self.clock = clock
+    }
+
+    /// Reads what is on disk, and closes what a daemon that died left open.
+    package func start() {
+        for session in store.scan() { stored[session.header.sessionId] = session.state }
+        for state in stored.values where state.needsClosing {
+            guard let session = try? load(state.sessionId) else { continue }
+            session.closeAfterRestart()
+        }
+        scheduleSweep()
+    }
+
+    // MARK: Holding providers back
+
+    /// What waits for `providersMayStart`; nil once they may.
+    private var heldStarts: [() -> Void]?
+
+    /// From now on no provider is started until `providersMayStart`: what an earlier daemon left is being ended, and
+    /// the same native session must not run twice.
+    package func holdProviders() { heldStarts = heldStarts ?? [] }
+
+    package func providersMayStart() {
+        let starts = heldStarts ?? []
+        heldStarts = nil
+        for start in starts { start() }
+    }
+
+    func whenProvidersMayStart(_ body: @escaping () -> Void) {
+        if heldStarts == nil { body() } else { heldStarts?.append(body) }
+    }
+
+    // MARK: Finding
+
+    /// The states of all sessions, the newest first.
+    package var states: [SessionState] {
+        (Array(stored.values) + loaded.values.map(\.state))
+            .sorted { ($0.updatedAt, $0.sessionId) > ($1.updatedAt, $1.sessionId) }
+    }
+
+    package var count: Int { stored.count + loaded.count }
+    /// Nothing runs, waits or is asked anywhere.
+    package var isQuiet: Bool { loaded.values.allSatisfy(\.isQuiet) }
+    package var activeCount: Int { loaded.values.count { $0.state.runningTurn != nil } }
+
+    package func state(of sessionId: String) -> SessionState? { loaded[sessionId]?.state ?? stored[sessionId] }
+
+    /// The session, loaded if it isn't.
+    /// - Throws: `session_not_found`, `log_unavailable`.
+    package func session(_ sessionId: String) throws(Failure) -> Session {
+        if let session = loaded[sessionId] { return session }
+        guard stored[sessionId] != nil else {
+            throw Failure(code: "session_not_found", message: "There is no session \(sessionId.prefix(64)).")
+        }
+        do throws(LogError) { return try load(sessionId) } catch { throw Session.logUnavailable(error) }
+    }
+
+    private func load(_ sessionId: String) throws(LogError) -> Session {
+        let log = try store.open(sessionId)
+        let session = Session(log: log, service: self)
+        stored[sessionId] = nil
+        loaded[sessionId] = session
+        return session
+    }
+
+    // MARK: Making and deleting
+
+    package struct Creation: Sendable {
+        package var providerId: String
+        package var workspace: String
+        package var model: String?
+        package var mode: String?
+        package var title: String?
+        package var tags: [String] = []
+        package var settings: JSONObject = [:]
+
+        package init(providerId: String, workspace: String) {
+            self.providerId = providerId
+            self.workspace = workspace
+        }
+    }
+
+    /// Makes a session. Its provider starts with the first message.
+    /// - Throws: `provider_not_found`, `provider_not_installed`, `invalid_request`, `log_unavailable`.
+    package func create(_ creation: Creation, by client: ClientIdentity) throws(Failure) -> Session {
+        if let problem = providers.problem(with: creation.providerId) { throw problem }
+        try requireDirectory(creation.workspace)
+        var data: JSONObject = [:]
+        if let title = creation.title { data["title"] = JSON(try Session.checkedTitle(title)) }
+        if let model = creation.model { data["model"] = JSON(try Session.checkedName(model, "model")) }
+        if let mode = creation.mode { data["mode"] = JSON(try Session.checkedName(mode, "mode")) }
+        if !creation.tags.isEmpty { data["tags"] = JSON(try Session.checkedTags(creation.tags)) }
+        if !creation.settings.isEmpty { data["settings"] = .object(creation.settings) }
+        let header = LogHeader(
+            sessionId: randomUUID(), providerId: creation.providerId, createdAt: clock(), workspace: creation.workspace)
+        let session: Session
+        do throws(LogError) {
+            session = Session(log: try store.create(header), service: self)
+        } catch {
+            throw Session.logUnavailable(error)
+        }
+        loaded[session.id] = session
+        session.appendStatus("created", data, by: client)
+        session.log.afterCommit { [weak self, unowned session] in self?.observer?.sessionCreated(session) }
+        audit("session_created", by: client, session: session, details: ["providerId": JSON(creation.providerId)])
+        return session
+    }
+
+    private func requireDirectory(_ path: String) throws(Failure) {
+        guard path.hasPrefix("/"), path.utf8.count < 4096, !path.utf8.contains(0), isDirectory(path) else {
+            throw Failure(
+                code: "invalid_request", message: "The workspace must be the absolute path of an existing folder.",
+                details: ["field": "workspace"])
+        }
+    }
+
+    /// Deletes a session: its provider is ended, its log moved to the backups.
+    package func delete(_ sessionId: String, by client: ClientIdentity) throws(Failure) {
+        let session = try session(sessionId)
+        session.isDeleted = true
+        session.provider?.stop()
+        do throws(LogError) {
+            try store.delete(sessionId)
+        } catch {
+            session.isDeleted = false
+            throw Session.logUnavailable(error)
+        }
+        loaded[sessionId] = nil
+        if let provider = session.provider { retire(provider, of: session) }
+        audit("session_deleted", by: client, session: session, details: [:])
+        observer?.sessionDeleted(sessionId)
+    }
+
+    // MARK: Idle sessions
+
+    /// Sessions that are being taken out of memory while their provider's process still ends.
+    private var retiring: [ObjectIdentifier: Session] = [:]
+
+    private func retire(_ provider: any ProviderSession, of session: Session) {
+        retiring[ObjectIdentifier(session)] = session
+    }
+
+    func providerEnded(_ session: Session) { retiring[ObjectIdentifier(session)] = nil }
+
+    private func scheduleSweep() {
+        sweep = loop.schedule(after: .seconds(max(1, min(60, settings.unloadAfter / 4)))) { [weak self] in
+            self?.unloadIdle()
+            self?.scheduleSweep()
+        }
+    }
+
+    private func unloadIdle() {
+        let now = loop.now
+        for session in loaded.values where session.isQuiet {
+            guard now - session.lastActivity > .seconds(settings.unloadAfter), session.log.committedSeq == session.log.lastSeq else { continue }
+            if let provider = session.provider {
+                provider.stop()
+                continue
+            }
+            stored[session.id] = session.state
+            loaded[session.id] = nil
+            store.close(session.log)
+        }
+    }
+
+    /// Ends every provider's process, politely; `done` is called when the last is gone.
+    package func stopAll(_ done: @escaping () -> Void) {
+        sweep?.cancel()
+        for session in loaded.values where session.provider != nil {
+            // What waits is for a person to release after the restart, as after a crash.
+            if !session.state.queue.isEmpty, !session.state.isHeld {
+                session.appendStatus("queue_held", ["reason": "the daemon was stopped"])
+            }
+            session.provider?.stop()
+        }
+        waitForProviders(done)
+    }
+
+    private func waitForProviders(_ done: @escaping () -> Void) {
+        guard loaded.values.contains(where: { $0.provider != nil }) || !retiring.isEmpty else { return done() }
+        loop.schedule(after: .milliseconds(20)) { [self] in waitForProviders(done) }
+    }
+
+    // MARK: Bookkeeping
+
+    func turnFinished(_ session: Session, _ outcome: TurnOutcome) { turnsCompleted[outcome.status, default: 0] += 1 }
+
+    func audit(_ action: String, by client: ClientIdentity?, session: Session, details: JSONObject) {
+        auditor?.record(action, by: client, sessionId: session.id, details: details)
+    }
+
+    /// What was decided about, without keeping it a second time.
+    func digest(_ value: JSON) -> String { hexadecimal(sha256(value.serialize())) }
+}
+
+extension SessionState {
+    /// A daemon that ended well leaves none of these behind.
+    var needsClosing: Bool {
+        runningTurn != nil || !pending.isEmpty || !openTools.isEmpty || (!queue.isEmpty && !isHeld)
+    }
+}

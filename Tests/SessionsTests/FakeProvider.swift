@@ -1,0 +1,61 @@
+import HubProtocol
+import JSON
+import Processes
+import Providers
+import Sessions
+
+/// A provider in the test's hands: it records what it is told and says what the test wants.
+final class FakeProvider: ProviderSession {
+    enum Call: Equatable {
+        case start(resume: String?)
+        case send(String, turnId: String)
+        case interrupt
+        case permission(String, PermissionDecision)
+        case question(String, JSONObject?)
+        case model(String)
+        case mode(String)
+        case stop
+    }
+
+    weak var delegate: (any ProviderSessionDelegate)?
+    let capabilities = ProviderCapabilities()
+    var processId: Int32? { nil }
+    let launch: ProviderStart
+    var calls: [Call] = []
+    /// Whether `stop` ends it at once.
+    var stopsAtOnce = true
+
+    init(_ launch: ProviderStart) { self.launch = launch }
+
+    func start() { calls.append(.start(resume: launch.resumeNativeSessionId)) }
+    func send(_ text: String, turnId: String) { calls.append(.send(text, turnId: turnId)) }
+    func interrupt() { calls.append(.interrupt) }
+    func answerPermission(_ requestId: String, _ decision: PermissionDecision, message: String?) {
+        calls.append(.permission(requestId, decision))
+    }
+    func answerQuestion(_ requestId: String, answers: JSONObject?) { calls.append(.question(requestId, answers)) }
+    func setModel(_ model: String) { calls.append(.model(model)) }
+    func setMode(_ mode: String) { calls.append(.mode(mode)) }
+    func stop() {
+        calls.append(.stop)
+        if stopsAtOnce { delegate?.providerSession(self, ended: .stopped) }
+    }
+
+    func say(_ events: NormalizedEvent...) { delegate?.providerSession(self, emitted: events) }
+    func end(_ reason: ProviderEnd) { delegate?.providerSession(self, ended: reason) }
+}
+
+final class FakeProviders: ProviderSource {
+    var made: [FakeProvider] = []
+    var failure: Failure?
+    var startFailure: Failure?
+
+    func problem(with providerId: String) -> Failure? { failure }
+
+    func makeSession(_ providerId: String, _ start: ProviderStart) throws(Failure) -> any ProviderSession {
+        if let startFailure { throw startFailure }
+        let provider = FakeProvider(start)
+        made.append(provider)
+        return provider
+    }
+}
