@@ -105,6 +105,8 @@ let package = Package(
             dependencies: [
                 "ProviderACP", "EchoAgent", "Providers", "Processes", "HubProtocol", "JSON", "Base", "EventLoop",
                 "TestSupport",
+                // Has the echo agent in it, which the adapter is tried against.
+                "codeai-hub-core",
             ],
             resources: [.copy("Fixtures")]),
         .testTarget(

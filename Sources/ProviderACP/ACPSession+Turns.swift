@@ -1,0 +1,130 @@
+import HubProtocol
+import JSON
+import Providers
+
+/// Turns, and what interrupts them.
+extension ACPSession {
+    /// Sends the next prompt when it can be sent.
+    func pump() {
+        guard phase == .ready, !isStopping, let nativeSessionId, !queue.isEmpty else { return }
+        // A setting that was asked for first is to hold for the prompt.
+        let isSetting = outstanding.values.contains { purpose in
+            switch purpose {
+            case .mode, .model: true
+            default: false
+            }
+        }
+        guard !isSetting else { return }
+        switch turn {
+        case .sent: return
+        case .unsent: endUnsentTurn(.completed, stopReason: nil)
+        case nil: break
+        }
+        let (text, turnId) = queue.removeFirst()
+        decodeInPlace { decoder, _ in decoder.beginTurn(turnId, prompt: text) }
+        let id = request(
+            "session/prompt",
+            ["sessionId": JSON(nativeSessionId), "prompt": [["type": "text", "text": JSON(text)]]], .prompt)
+        turn = .sent(request: id, isCancelling: false)
+    }
+
+    func promptAnswered(_ result: JSON) {
+        let reason = result["stopReason"]?.stringValue ?? "end_turn"
+        switch reason {
+        case "cancelled": endSentTurn(.interrupted, stopReason: reason, result)
+        case "refusal":
+            emit(
+                .error(
+                    Failure(
+                        code: "provider_error", message: "The agent refuses to go on with this prompt",
+                        recoverable: true, actions: [.switchProvider])))
+            endSentTurn(.failed, stopReason: reason, result)
+        // `max_tokens` and `max_turn_requests` too: the turn has ended in order, and its reason says why so early.
+        default: endSentTurn(.completed, stopReason: reason, result)
+        }
+    }
+
+    func promptFailed(_ error: ACPError) {
+        // Some agents answer a cancelled prompt with the error that the cancellation caused in them.
+        if case .sent(_, isCancelling: true)? = turn { return endSentTurn(.interrupted, stopReason: "cancelled", nil) }
+        emit(.error(failure(of: error)))
+        endSentTurn(.failed, stopReason: "error", nil)
+    }
+
+    private func endSentTurn(_ status: TurnStatus, stopReason: String, _ result: JSON?) {
+        disarm(.cancel)
+        withdrawAll()
+        turn = nil
+        mayReplay = false
+        decodeInPlace { $0.endTurn(status, stopReason: stopReason, result: result, into: &$1) }
+        pump()
+    }
+
+    func interruptTurn() {
+        switch turn {
+        case .sent(let request, isCancelling: false):
+            guard let nativeSessionId else { return }
+            turn = .sent(request: request, isCancelling: true)
+            transport.write(ACPMessage.notification("session/cancel", ["sessionId": JSON(nativeSessionId)]))
+            // The protocol: a client that cancels answers all pending requests as cancelled.
+            withdrawAll()
+            arm(.cancel, configuration.cancelTimeout) { $0.transport.terminate() }
+        case .sent: break
+        case .unsent:
+            guard let nativeSessionId else { return }
+            transport.write(ACPMessage.notification("session/cancel", ["sessionId": JSON(nativeSessionId)]))
+            endUnsentTurn(.interrupted, stopReason: "cancelled")
+        case nil:
+            // Not even sent yet: nothing of it has happened.
+            for (_, turnId) in queue {
+                decodeInPlace { decoder, events in
+                    decoder.beginTurn(turnId, prompt: "")
+                    decoder.endTurn(.interrupted, stopReason: "cancelled", into: &events)
+                }
+            }
+            queue.removeAll()
+        }
+    }
+
+    // MARK: Turns that nobody sent
+
+    func beginUnsentTurn() {
+        turn = .unsent
+        decodeInPlace { decoder, _ in decoder.beginUnsentTurn() }
+        emit(.turnStarted(reason: "background"))
+    }
+
+    /// Something more has come of it: wait on.
+    func stillTalking() {
+        arm(.quiet, configuration.quietPeriod) { session in
+            guard session.turn == .unsent else { return }
+            // Quiet, but not done: a tool runs, or a person is asked.
+            if !session.waiting.isEmpty || session.decoder.hasOpenTools { return session.stillTalking() }
+            session.endUnsentTurn(.completed, stopReason: nil)
+        }
+    }
+
+    private func endUnsentTurn(_ status: TurnStatus, stopReason: String?) {
+        disarm(.quiet)
+        withdrawAll()
+        turn = nil
+        decodeInPlace { $0.endTurn(status, stopReason: stopReason, into: &$1) }
+    }
+
+    // MARK: Requests of the agent
+
+    private func withdrawAll() {
+        for (requestId, request) in waiting {
+            answerCancelled(request)
+            emit(.requestWithdrawn(requestId: requestId))
+        }
+        waiting.removeAll()
+    }
+
+    func answerCancelled(_ request: Waiting) {
+        switch request {
+        case .permission(let id, _, _): transport.write(ACPMessage.answer(id, ACPSession.cancelledOutcome))
+        case .question(let id, _): transport.write(ACPMessage.answer(id, ["action": "cancel"]))
+        }
+    }
+}
