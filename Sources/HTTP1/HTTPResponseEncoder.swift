@@ -40,6 +40,11 @@ package enum HTTPResponseEncoder {
         package let framing: Framing
         /// Whether the connection can be used for another request; else it must be closed after the body.
         package let keepsAlive: Bool
+
+        package init(framing: Framing, keepsAlive: Bool) {
+            self.framing = framing
+            self.keepsAlive = keepsAlive
+        }
     }
 
     /// Appends a whole head.
