@@ -33,6 +33,16 @@ package enum PerMessageDeflate {
         /// The server's answer in Sec-WebSocket-Extensions.
         package var response = PerMessageDeflate.name
 
+        package init(
+            serverNoContextTakeover: Bool = false, clientNoContextTakeover: Bool = false,
+            serverMaxWindowBits: Int = 15, clientMaxWindowBits: Int = 15
+        ) {
+            self.serverNoContextTakeover = serverNoContextTakeover
+            self.clientNoContextTakeover = clientNoContextTakeover
+            self.serverMaxWindowBits = serverMaxWindowBits
+            self.clientMaxWindowBits = clientMaxWindowBits
+        }
+
         /// Whether a frame made by a deflater of these settings that keeps no context can be read by this client.
         package func canRead(_ settings: Deflater.Settings) -> Bool {
             settings.windowBits <= serverMaxWindowBits

@@ -212,6 +212,8 @@ package struct WebSocketMessageAssembler {
     }
 
     private mutating func endInflating() throws(WebSocketFailure) {
+        // Strictly an empty message is one zero octet; nothing at all can only mean the same.
+        guard messageSentBytes > 0 else { return }
         let start = message.count
         let inflater = currentInflater()
         do throws(Inflater.Failure) {
