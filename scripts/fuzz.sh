@@ -1,45 +1,58 @@
 #!/usr/bin/env bash
-# Builds and runs the fuzz targets: scripts/fuzz.sh [--seconds N] [TARGET...]
+# Builds and runs the fuzz targets in Fuzz/: scripts/fuzz.sh [--seconds N] [TARGET...]
 #
-# Without targets, all in Fuzz/Sources. Each runs N seconds (default 60) on one core, from the seeds in
-# Fuzz/Corpus/<target>; what it learns stays in Fuzz/.build/corpus/<target>. A finding ends with status 1 and is kept in
+# Without targets: all of them. Each runs N seconds (default 60) on one core, from the seeds in Fuzz/Corpus/<target>;
+# what it learns stays in Fuzz/.build/corpus/<target>. A finding ends with status 1 and is kept in
 # Fuzz/.build/findings/<target>: fix it, and keep it as a unit test.
 set -euo pipefail
-cd "$(dirname "$0")/../Fuzz"
+# shellcheck source=scripts/lib.sh
+source "$(dirname "$0")/lib.sh"
 
 seconds=60
 targets=()
-while [ $# -gt 0 ]; do
-    case "$1" in
-        --seconds) seconds="${2:?--seconds needs a number}"; shift 2 ;;
-        --help|-h) sed -n '2,6s/^# \{0,1\}//p' "../scripts/fuzz.sh"; exit 0 ;;
-        -*) echo "unknown option $1, see --help" >&2; exit 2 ;;
-        *) targets+=("$1"); shift ;;
+while (($#)); do
+    case $1 in
+        --seconds)
+            [[ ${2-} =~ ^[0-9]+$ ]] || die "--seconds needs a number"
+            seconds=$2
+            shift
+            ;;
+        -h | --help)
+            sed -n '2,6s/^# \{0,1\}//p' "$0"
+            exit 0
+            ;;
+        -*) die "unknown option $1: see --help" ;;
+        *) targets+=("$1") ;;
     esac
+    shift
 done
-if [ ${#targets[@]} -eq 0 ]; then
+
+require_swift
+cd "$root/Fuzz"
+if ((${#targets[@]} == 0)); then
     for folder in Sources/*/; do targets+=("$(basename "$folder")"); done
 fi
 
 failed=0
 for target in "${targets[@]}"; do
-    [ -d "Sources/$target" ] || { echo "no fuzz target $target in Fuzz/Sources" >&2; exit 2; }
-    swift build -c release --product "$target" -Xswiftc -sanitize=fuzzer,address
-    bin="$(swift build -c release --show-bin-path)"
+    [[ -d Sources/$target ]] || die "there is no fuzz target $target in Fuzz/Sources"
+    swift build -c release --product "$target" -Xswiftc -sanitize=fuzzer,address >&2
+    bin=$(swift build -c release --show-bin-path)
     swiftc -sanitize=fuzzer,address -use-ld=lld "$bin/lib$target.a" -lz -lcrypto -o "$bin/$target"
-    learnt=".build/corpus/$target"
-    findings=".build/findings/$target"
+    learnt=.build/corpus/$target
+    findings=.build/findings/$target
     mkdir -p "$learnt" "$findings" "Corpus/$target"
-    echo "== $target, $seconds s"
+    say "$target, $seconds s"
     # Value profiles find what is behind comparisons; leaks are looked for at the end.
-    if ! "$bin/$target" -max_total_time="$seconds" -max_len=4096 -timeout=10 -rss_limit_mb=2048 -use_value_profile=1 \
+    if "$bin/$target" -max_total_time="$seconds" -max_len=4096 -timeout=10 -rss_limit_mb=2048 -use_value_profile=1 \
         -print_final_stats=1 -artifact_prefix="$findings/" "$learnt" "Corpus/$target" 2>".build/$target.log"; then
-        failed=1
-        echo "$target found something:" >&2
-        tail -n 60 ".build/$target.log" >&2
+        printf '%s: ' "$target"
+        sed -n 's/^stat::number_of_executed_units: *//p' ".build/$target.log" | tr -d '\n'
+        printf ' runs, nothing found\n'
     else
-        grep -E '^stat::(number_of_executed_units|average_exec_per_sec|peak_rss_mb)|cov: [0-9]+' ".build/$target.log" |
-            tail -n 4
+        failed=1
+        tail -n 60 ".build/$target.log" >&2
+        warn "$target found something: see Fuzz/$findings"
     fi
 done
-exit $failed
+exit "$failed"
