@@ -22,8 +22,9 @@ final class LogAppender {
     private(set) var lastSeq: Int
     private(set) var failure: LogError?
     private(set) var isClosed = false
-    /// The directory holds the file's name only after it was synchronised, which happens with the first commit.
-    var mustSynchronizeDirectory = false
+    /// The header of a new file in power mode, until the first commit has put it and the file's name on stable
+    /// storage. It is written again with each try, since a failed sync may have dropped it.
+    var unsyncedHeader: [UInt8]?
     var publish: ([CommittedEvent]) -> Void = { _ in }
     var onFailure: (LogError) -> Void = { _ in }
     var onRecovered: () -> Void = {}
@@ -126,10 +127,15 @@ final class LogAppender {
 
     private func send(_ batch: Batch, truncateTo size: Int?) {
         let before = unwritten.dropLast(1).reduce(0) { $0 + $1.bytes.count }
-        committer.send(
-            WriteJob(
-                appender: committer.key(of: self), epoch: epoch, fd: file.fd, offset: file.end + before,
-                bytes: batch.bytes, truncateTo: size, synchronizesDirectory: mustSynchronizeDirectory))
+        var job = WriteJob(
+            appender: committer.key(of: self), epoch: epoch, fd: file.fd, offset: file.end + before,
+            bytes: batch.bytes, truncateTo: size, synchronizesDirectory: false)
+        if let unsyncedHeader, before == 0 {
+            job.offset = 0
+            job.bytes = unsyncedHeader + batch.bytes
+            job.synchronizesDirectory = true
+        }
+        committer.send(job)
     }
 
     /// The writer's word on the oldest batch of that epoch.
@@ -137,7 +143,7 @@ final class LogAppender {
         guard epoch == self.epoch, let batch = unwritten.first else { return }
         switch outcome {
         case .success:
-            mustSynchronizeDirectory = false
+            unsyncedHeader = nil
             committed(batch)
         case .failure(let error): fail(error)
         }

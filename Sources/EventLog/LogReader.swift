@@ -112,7 +112,9 @@ package struct LogReader {
         case .failure(let problem): return damaged(range, problem.reason, problem.detail, emit)
         }
         if let before = held {
-            if record.seq > before.record.seq {
+            // The same number twice: the held one is right when damaged lines explain why it jumped.
+            let isExplained = before.record.seq - lastSeq - 1 <= before.damagedBefore
+            if record.seq > before.record.seq || record.seq == before.record.seq && isExplained {
                 held = nil
                 accept(before.record, before.range, damagedBefore: before.damagedBefore, emit)
             } else if record.seq > lastSeq {

@@ -58,6 +58,7 @@ struct LogRecovery {
                 log.damage.insert(damage.range)
                 // Stretches that touch are one finding.
                 if let last = found.last, last.range.upperBound == damage.range.lowerBound,
+                    last.reason == damage.reason,
                     damage.range.upperBound - last.range.lowerBound < LogRecovery.copyLimit
                 {
                     found[found.count - 1].range = last.range.lowerBound..<damage.range.upperBound

@@ -220,7 +220,7 @@ package final class LogStore<State: LogFold> {
             RecoveredLog(
                 header: header, start: line.count, end: line.count, lastSeq: 0, damage: DamageMap(),
                 state: State(header: header)), fd: fd)
-        log.appender.mustSynchronizeDirectory = durability == .power
+        if durability == .power { log.appender.unsyncedHeader = line }
         return log
     }
 
