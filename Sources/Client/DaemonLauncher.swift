@@ -1,0 +1,89 @@
+import Base
+import Glibc
+import JSON
+
+/// Starts the daemon when none runs, and waits until it answers.
+public struct DaemonLauncher: Sendable {
+    public var home: HubHome
+    /// How long a started daemon may take until it answers.
+    public var patience = Duration.seconds(10)
+    /// The daemon's program; nil: looked for.
+    public var executable: String?
+
+    public init(home: HubHome, executable: String? = nil) {
+        self.home = home
+        self.executable = executable
+    }
+
+    /// The exit code of a daemon that finds another one on its home.
+    private static let exitOtherDaemon: Int32 = 3
+
+    /// Where the daemon is, if it answers; nil when none runs.
+    ///
+    /// - Throws: `unsafeHome`, and `invalidAnswer` when something else listens at its address.
+    public func running() async throws(HubError) -> HubEndpoint? {
+        let endpoint: HubEndpoint
+        do throws(HubError) {
+            endpoint = try HubEndpoint.discover(home: home)
+        } catch {
+            if error.code == .noDaemon { return nil }
+            throw error
+        }
+        let client = try HubClient(endpoint: endpoint)
+        defer { client.close() }
+        do throws(HubError) {
+            let health = try await client.request("GET", "/health", timeout: .seconds(5))
+            guard health.isSuccess, (try? health.json())?["status"]?.stringValue == "ok" else {
+                throw HubError(
+                    .invalidAnswer, "\(endpoint.authority) answers \(health.status) to /health: is it another program?")
+            }
+            return endpoint
+        } catch {
+            if error.code == .noDaemon || error.code == .connectionLost { return nil }
+            throw error
+        }
+    }
+
+    /// The running daemon, started when there was none. Two callers at once end with the same daemon.
+    ///
+    /// - Throws: `launchFailed` when the program is not found, ends, or does not answer in time.
+    public func ensureRunning() async throws(HubError) -> (endpoint: HubEndpoint, started: Bool) {
+        if let endpoint = try await running() { return (endpoint, false) }
+        let program = try findExecutable()
+        let log = home.path + "/logs/core-start.log"
+        let pid = try DaemonProcess.spawn(program, home: home, log: log)
+        let clock = ContinuousClock()
+        let deadline = clock.now + patience
+        var delay = Duration.milliseconds(5)
+        while clock.now < deadline {
+            try? await Task.sleep(for: delay)
+            delay = min(delay * 2, .milliseconds(100))
+            if let endpoint = try await running() { return (endpoint, endpoint.pid == nil || endpoint.pid == pid) }
+            // Exit 3 is no failure: another client's daemon was faster, and will answer soon.
+            if let code = DaemonProcess.exitCode(of: pid), code != DaemonLauncher.exitOtherDaemon {
+                throw HubError(
+                    .launchFailed, "\(program) ended with code \(code): \(DaemonProcess.tail(of: log))")
+            }
+        }
+        throw HubError(.launchFailed, "\(program) was started but does not answer after \(patience); see \(log)")
+    }
+
+    /// `CODEAI_HUB_CORE` names a program outright; else it is beside this one, or in the PATH.
+    func findExecutable(environment: (String) -> String? = environmentVariable) throws(HubError) -> String {
+        if let executable { return executable }
+        let name = "codeai-hub-core"
+        if let named = environment("CODEAI_HUB_CORE"), !named.isEmpty {
+            guard named.hasPrefix("/"), access(named, X_OK) == 0 else {
+                throw HubError(.launchFailed, "CODEAI_HUB_CORE is not the absolute path of a program: \(named)")
+            }
+            return named
+        }
+        var folders: [String] = []
+        if let own = DaemonProcess.ownPath(), let slash = own.lastIndex(of: "/") { folders.append(String(own[..<slash])) }
+        // A relative entry of PATH would run whatever lies in the current folder.
+        folders += (environment("PATH") ?? "").split(separator: ":").map(String.init).filter { $0.hasPrefix("/") }
+        if let folder = folders.first(where: { access($0 + "/" + name, X_OK) == 0 }) { return folder + "/" + name }
+        throw HubError(
+            .launchFailed, "\(name) is neither beside this program nor in the PATH: set CODEAI_HUB_CORE to its path")
+    }
+}

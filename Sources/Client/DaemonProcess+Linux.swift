@@ -1,0 +1,86 @@
+import Base
+// `environ` is a global variable of the C library; nothing in this program changes it.
+@preconcurrency import Glibc
+
+/// Starting a program that outlives this one.
+enum DaemonProcess {
+    /// In a session of its own, with no terminal and no descriptor of this process.
+    static func spawn(_ program: String, home: HubHome, log: String) throws(HubError) -> pid_t {
+        // The daemon makes its folders itself; the log of its start must have a place before.
+        mkdir(home.path, 0o700)
+        mkdir(home.path + "/logs", 0o700)
+        var actions = posix_spawn_file_actions_t()
+        var attributes = posix_spawnattr_t()
+        posix_spawn_file_actions_init(&actions)
+        posix_spawnattr_init(&attributes)
+        defer {
+            posix_spawn_file_actions_destroy(&actions)
+            posix_spawnattr_destroy(&attributes)
+        }
+        posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0)
+        posix_spawn_file_actions_addopen(&actions, 1, "/dev/null", O_WRONLY, 0)
+        posix_spawn_file_actions_addopen(&actions, 2, log, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW, 0o600)
+        // Its current folder must not keep a file system busy.
+        posix_spawn_file_actions_addchdir_np(&actions, "/")
+        var none = sigset_t()
+        var all = sigset_t()
+        sigemptyset(&none)
+        sigfillset(&all)
+        posix_spawnattr_setsigmask(&attributes, &none)
+        posix_spawnattr_setsigdefault(&attributes, &all)
+        let flags = POSIX_SPAWN_SETSID | POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF
+        posix_spawnattr_setflags(&attributes, Int16(flags))
+
+        var arguments: [UnsafeMutablePointer<CChar>?] = [strdup(program), nil]
+        var environment = environmentWithHome(home)
+        defer { for pointer in arguments + environment { free(pointer) } }
+        var pid = pid_t()
+        let error = posix_spawn(&pid, program, &actions, &attributes, &arguments, &environment)
+        guard error == 0 else {
+            throw HubError(.launchFailed, "cannot start \(program): \(SystemError.text(of: error))")
+        }
+        return pid
+    }
+
+    private static func environmentWithHome(_ home: HubHome) -> [UnsafeMutablePointer<CChar>?] {
+        var result: [UnsafeMutablePointer<CChar>?] = []
+        var index = 0
+        while let variables = environ, let entry = variables[index] {
+            if !String(cString: entry).hasPrefix("CODEAI_HUB_HOME=") { result.append(strdup(entry)) }
+            index += 1
+        }
+        result.append(strdup("CODEAI_HUB_HOME=" + home.path))
+        result.append(nil)
+        return result
+    }
+
+    /// Nil while it runs, or when it is not a child of ours. 128 + the signal's number when one ended it.
+    static func exitCode(of pid: pid_t) -> Int32? {
+        var status: Int32 = 0
+        guard waitpid(pid, &status, WNOHANG) == pid else { return nil }
+        let signal = status & 0x7f
+        return signal == 0 ? (status >> 8) & 0xff : 128 + signal
+    }
+
+    /// The last line of what the program said before it ended.
+    static func tail(of log: String) -> String {
+        let fd = open(log, O_RDONLY | O_CLOEXEC | O_NOFOLLOW)
+        guard fd >= 0 else { return "it left no message" }
+        defer { close(fd) }
+        let size = lseek(fd, 0, SEEK_END)
+        lseek(fd, max(0, size - 2048), SEEK_SET)
+        var buffer = [UInt8](repeating: 0, count: 2048)
+        let count = read(fd, &buffer, buffer.count)
+        guard count > 0 else { return "it left no message" }
+        let lines = String(decoding: buffer[..<count], as: UTF8.self).split(separator: "\n")
+        return lines.last.map(String.init) ?? "it left no message"
+    }
+
+    /// The absolute path of this program.
+    static func ownPath() -> String? {
+        var buffer = [CChar](repeating: 0, count: 4096)
+        let count = readlink("/proc/self/exe", &buffer, buffer.count)
+        guard count > 0, count < buffer.count else { return nil }
+        return String(decoding: buffer[..<count].map { UInt8(bitPattern: $0) }, as: UTF8.self)
+    }
+}

@@ -1,0 +1,84 @@
+import Base
+import EventLoop
+package import JSON
+
+/// A client of the daemon: requests over HTTP, and streams.
+///
+/// It has a thread of its own, which ends with `close()` or with the last reference.
+public final class HubClient: Sendable {
+    private let loop: EventLoop
+    private let http: LoopBound<HTTPConnection>
+    private let locate: @Sendable () throws(HubError) -> HubEndpoint
+
+    /// - Parameter locate: says where the daemon is, each time a connection is made: a daemon that was started again
+    ///   can be at another port.
+    /// - Throws: `launchFailed` when the system refuses a thread.
+    public init(locate: @escaping @Sendable () throws(HubError) -> HubEndpoint) throws(HubError) {
+        do throws(SystemError) {
+            loop = try EventLoop.startThread(name: "hub-client")
+        } catch {
+            throw HubError(.launchFailed, "cannot start the client's thread: \(error)")
+        }
+        self.locate = locate
+        http = LoopBound(HTTPConnection(loop: loop, locate: locate), loop: loop)
+    }
+
+    public convenience init(endpoint: HubEndpoint) throws(HubError) {
+        try self.init(locate: { endpoint })
+    }
+
+    /// The daemon of a home folder, wherever it is at the time.
+    public convenience init(home: HubHome) throws(HubError) {
+        try self.init(locate: { () throws(HubError) in try HubEndpoint.discover(home: home) })
+    }
+
+    deinit { close() }
+
+    /// Ends the thread; requests that wait fail with `closed`.
+    public func close() {
+        let (http, loop) = (http, loop)
+        loop.submit {
+            http.value.close()
+            loop.stop()
+        }
+    }
+
+    /// Sends a request and waits for the whole answer, whatever its status.
+    ///
+    /// - Parameters:
+    ///   - path: below the daemon's root, with its query, percent-encoded: `/api/v1/sessions?limit=5`.
+    ///   - body: JSON text.
+    /// - Throws: `noDaemon`, `connectionLost`, `timeout`, `invalidAnswer`, `closed`. Not for an error status.
+    public func request(
+        _ method: String, _ path: String, body: [UInt8]? = nil, headers: [(String, String)] = [],
+        timeout: Duration = .seconds(30)
+    ) async throws(HubError) -> HTTPResult {
+        let (http, loop) = (http, loop)
+        let result: Result<HTTPResult, HubError> = await withCheckedContinuation { continuation in
+            loop.submit {
+                http.value.send(
+                    HTTPConnection.Request(
+                        method: method, target: path, headers: headers, body: body, timeout: timeout,
+                        answer: { continuation.resume(returning: $0) }))
+            }
+        }
+        return try result.get()
+    }
+
+    /// As `request`, for routes below `/api/v1`, with JSON both ways.
+    ///
+    /// - Throws: also `rejected`, for a status that is not 2xx.
+    @discardableResult
+    package func call(
+        _ method: String, _ path: String, _ body: JSON? = nil, timeout: Duration = .seconds(30)
+    ) async throws(HubError) -> JSON {
+        try await request(method, "/api/v1" + path, body: body?.serialize(), timeout: timeout).json()
+    }
+
+    /// Opens a stream; returns when its first connection stands.
+    ///
+    /// - Throws: `noDaemon` and what else keeps the first connection from being made.
+    public func openStream(_ options: StreamOptions = StreamOptions()) async throws(HubError) -> HubStream {
+        try await HubStream(loop: loop, options: options, locate: locate)
+    }
+}

@@ -1,0 +1,86 @@
+package import JSON
+
+/// A frame of the stream.
+public struct HubFrame: Equatable, Sendable {
+    public let type: String
+    public let sessionId: String?
+    /// The event's place in its session's log; nil for frames that are not in a log.
+    public let seq: Int?
+    public let requestId: String?
+    package let json: JSON
+
+    /// The frame's JSON text.
+    public var text: String { json.description }
+    package var payload: JSON? { json["payload"] }
+
+    /// - Throws: `invalidAnswer` when the bytes are no JSON object with a `type`.
+    init(_ bytes: [UInt8]) throws(HubError) {
+        guard let json = try? JSON.parse(bytes), let type = json["type"]?.stringValue else {
+            throw HubError(.invalidAnswer, "the daemon sent a frame that is no JSON object with a type")
+        }
+        self.init(json: json, type: type)
+    }
+
+    private init(json: JSON, type: String) {
+        self.type = type
+        self.json = json
+        sessionId = json["sessionId"]?.stringValue ?? json["payload"]?["sessionId"]?.stringValue
+        seq = json["seq"]?.intValue
+        requestId = json["requestId"]?.stringValue
+    }
+
+    package init(json: JSON) {
+        self.init(json: json, type: json["type"]?.stringValue ?? "")
+    }
+}
+
+/// An event of a session's log, whichever way it came: as a line of the log, from HTTP, or in one of the frames that
+/// carry it in a shape of their own.
+package struct LogEvent: Equatable, Sendable {
+    package var sessionId: String
+    package var seq: Int
+    /// RFC 3339.
+    package var timestamp: String
+    package var kind: String
+    package var source: String
+    package var turnId: String?
+    package var itemId: String?
+    package var data: JSONObject
+
+    /// A record as HTTP and the log have it; nil when it has no `seq` and `kind`.
+    package init?(record: JSON, sessionId: String) {
+        guard let seq = record["seq"]?.intValue, let kind = record["kind"]?.stringValue else { return nil }
+        self.sessionId = sessionId
+        self.seq = seq
+        timestamp = record["ts"]?.stringValue ?? ""
+        self.kind = kind
+        source = record["source"]?.stringValue ?? "core"
+        turnId = record["turnId"]?.stringValue
+        itemId = record["itemId"]?.stringValue
+        data = record["data"]?.objectValue ?? [:]
+    }
+
+    /// Nil for a frame that carries no event of a log.
+    package init?(_ frame: HubFrame) {
+        guard let seq = frame.seq, let sessionId = frame.sessionId, let payload = frame.payload else { return nil }
+        if frame.type == "session:event" {
+            guard let event = LogEvent(record: payload, sessionId: sessionId) else { return nil }
+            self = event
+            return
+        }
+        let kinds = [
+            "session:message": "message", "permission:requested": "permission_requested",
+            "permission:resolved": "permission_resolved", "question:requested": "question_requested",
+            "question:resolved": "question_resolved",
+        ]
+        guard let kind = kinds[frame.type] else { return nil }
+        self.sessionId = sessionId
+        self.seq = seq
+        self.kind = kind
+        timestamp = payload["timestamp"]?.stringValue ?? frame.json["timestamp"]?.stringValue ?? ""
+        source = payload["role"]?.stringValue == "user" ? "user" : "agent"
+        turnId = payload["turnId"]?.stringValue
+        itemId = payload["itemId"]?.stringValue
+        data = payload.objectValue ?? [:]
+    }
+}

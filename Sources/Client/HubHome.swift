@@ -1,0 +1,99 @@
+import Base
+import Glibc
+
+/// The folder in which the daemon keeps everything, `~/.codeai-hub` unless told otherwise.
+///
+/// What is in it decides where this program connects and what secret it sends, so that nothing in it is believed
+/// before its owner and mode have been looked at.
+public struct HubHome: Equatable, Sendable {
+    public let path: String
+
+    /// - Parameter path: absolute.
+    public init(path: String) {
+        self.path = path
+    }
+
+    /// `CODEAI_HUB_HOME`, or `.codeai-hub` in the home folder of the user.
+    ///
+    /// - Throws: `unsafeHome` when the variable holds a relative path, or there is no home folder at all.
+    public static func standard(
+        environment: (String) -> String? = environmentVariable
+    ) throws(HubError) -> HubHome {
+        if let path = environment("CODEAI_HUB_HOME"), !path.isEmpty {
+            guard path.hasPrefix("/") else {
+                throw HubError(.unsafeHome, "CODEAI_HUB_HOME must be an absolute path, but is \(path)")
+            }
+            return HubHome(path: path)
+        }
+        if let user = environment("HOME"), user.hasPrefix("/") { return HubHome(path: user + "/.codeai-hub") }
+        throw HubError(.unsafeHome, "HOME is not set: set it, or CODEAI_HUB_HOME to an absolute path")
+    }
+
+    /// Reads a small file below the home; nil when it does not exist.
+    ///
+    /// - Parameters:
+    ///   - isSecret: nobody but the owner may be able to read it either.
+    ///   - limit: in bytes.
+    /// - Throws: `unsafeHome` when the folder, `core` or the file belongs to somebody else, is a link, is writable by
+    ///   others, or is larger than `limit`.
+    func readFile(_ name: String, isSecret: Bool, limit: Int = 64 * 1024) throws(HubError) -> [UInt8]? {
+        var folder = path
+        for part in [""] + name.split(separator: "/").dropLast().map({ "/" + $0 }) {
+            folder += part
+            guard try checkFolder(folder) else { return nil }
+        }
+        let file = path + "/" + name
+        // Non-blocking: a FIFO put there must not hold the program.
+        let fd = open(file, O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK)
+        guard fd >= 0 else {
+            if errno == ENOENT { return nil }
+            throw HubError(.unsafeHome, SystemError.current("open \(file)").description)
+        }
+        defer { close(fd) }
+        var info = stat()
+        guard fstat(fd, &info) == 0 else {
+            throw HubError(.unsafeHome, SystemError.current("stat \(file)").description)
+        }
+        guard info.st_mode & S_IFMT == S_IFREG else { throw HubError(.unsafeHome, "\(file) is not a regular file") }
+        guard info.st_uid == geteuid() else { throw HubError(.unsafeHome, "\(file) belongs to another user") }
+        let forbidden: mode_t = isSecret ? 0o077 : 0o022
+        guard info.st_mode & forbidden == 0 else {
+            throw HubError(
+                .unsafeHome, "\(file) is open to other users: run chmod \(isSecret ? "600" : "go-w") on it")
+        }
+        return try readAll(fd, file, limit: limit)
+    }
+
+    private func readAll(_ fd: Int32, _ file: String, limit: Int) throws(HubError) -> [UInt8] {
+        var bytes: [UInt8] = []
+        var chunk = [UInt8](repeating: 0, count: 4096)
+        while true {
+            let count = read(fd, &chunk, chunk.count)
+            if count < 0, errno == EINTR { continue }
+            guard count >= 0 else { throw HubError(.unsafeHome, SystemError.current("read \(file)").description) }
+            if count == 0 { return bytes }
+            bytes.append(contentsOf: chunk[..<count])
+            guard bytes.count <= limit else { throw HubError(.unsafeHome, "\(file) is larger than \(limit) bytes") }
+        }
+    }
+
+    /// Whether the folder exists.
+    private func checkFolder(_ folder: String) throws(HubError) -> Bool {
+        var info = stat()
+        guard stat(folder, &info) == 0 else {
+            if errno == ENOENT || errno == ENOTDIR { return false }
+            throw HubError(.unsafeHome, SystemError.current("stat \(folder)").description)
+        }
+        guard info.st_mode & S_IFMT == S_IFDIR else { throw HubError(.unsafeHome, "\(folder) is not a folder") }
+        guard info.st_uid == geteuid() else { throw HubError(.unsafeHome, "\(folder) belongs to another user") }
+        guard info.st_mode & 0o022 == 0 else {
+            throw HubError(.unsafeHome, "\(folder) is writable by other users: run chmod go-w on it")
+        }
+        return true
+    }
+}
+
+/// A variable of this process's environment.
+public func environmentVariable(_ name: String) -> String? {
+    getenv(name).map { String(cString: $0) }
+}
