@@ -59,8 +59,10 @@ let package = Package(
                 "Base", "JSON", "HubProtocol", "EventLoop", "EventLog", "HTTP1", "WebSocket", "Server", "Sessions",
                 "Providers", "Configuration",
             ]),
-        .target(name: "Client", dependencies: ["Base", "JSON", "HubProtocol", "EventLoop", "HTTP1", "WebSocket"]),
-        .target(name: "Terminal", dependencies: ["Base", "JSON", "HubProtocol", "Client"]),
+        .target(
+            name: "Client",
+            dependencies: ["Base", "CLinux", "JSON", "HubProtocol", "EventLoop", "HTTP1", "WebSocket"]),
+        .target(name: "Terminal", dependencies: ["Base", "CLinux", "JSON", "HubProtocol", "EventLoop", "Client"]),
 
         // Composition
         .target(
@@ -121,7 +123,10 @@ let package = Package(
             name: "APITests",
             dependencies: ["API", "Server", "Sessions", "HubProtocol", "JSON", "Base", "EventLoop", "TestSupport"]),
         .testTarget(
-            name: "ClientTests", dependencies: ["Client", "Terminal", "HubProtocol", "JSON", "Base", "TestSupport"]),
+            name: "ClientTests",
+            dependencies: [
+                "Client", "Terminal", "HubProtocol", "JSON", "Base", "EventLoop", "HTTP1", "WebSocket", "TestSupport",
+            ]),
         .testTarget(
             name: "IntegrationTests",
             dependencies: [

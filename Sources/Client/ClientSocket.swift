@@ -122,7 +122,7 @@ final class ClientSocket: FileDescriptorHandler {
         while state == .open, sent < output.count {
             let count = output.withUnsafeBytes { buffer in
                 retryingInterrupts {
-                    send(fd, buffer.baseAddress.map { $0 + sent }, buffer.count - sent, Int32(MSG_NOSIGNAL.rawValue))
+                    send(fd, buffer.baseAddress.map { $0 + sent }, buffer.count - sent, Int32(MSG_NOSIGNAL))
                 }
             }
             if count < 0 {

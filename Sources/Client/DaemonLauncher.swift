@@ -79,7 +79,9 @@ public struct DaemonLauncher: Sendable {
             return named
         }
         var folders: [String] = []
-        if let own = DaemonProcess.ownPath(), let slash = own.lastIndex(of: "/") { folders.append(String(own[..<slash])) }
+        if let own = DaemonProcess.ownPath(), let slash = own.lastIndex(of: "/") {
+            folders.append(String(own[..<slash]))
+        }
         // A relative entry of PATH would run whatever lies in the current folder.
         folders += (environment("PATH") ?? "").split(separator: ":").map(String.init).filter { $0.hasPrefix("/") }
         if let folder = folders.first(where: { access($0 + "/" + name, X_OK) == 0 }) { return folder + "/" + name }

@@ -1,4 +1,5 @@
 import Base
+import CLinux
 // `environ` is a global variable of the C library; nothing in this program changes it.
 @preconcurrency import Glibc
 
@@ -9,33 +10,11 @@ enum DaemonProcess {
         // The daemon makes its folders itself; the log of its start must have a place before.
         mkdir(home.path, 0o700)
         mkdir(home.path + "/logs", 0o700)
-        var actions = posix_spawn_file_actions_t()
-        var attributes = posix_spawnattr_t()
-        posix_spawn_file_actions_init(&actions)
-        posix_spawnattr_init(&attributes)
-        defer {
-            posix_spawn_file_actions_destroy(&actions)
-            posix_spawnattr_destroy(&attributes)
-        }
-        posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0)
-        posix_spawn_file_actions_addopen(&actions, 1, "/dev/null", O_WRONLY, 0)
-        posix_spawn_file_actions_addopen(&actions, 2, log, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW, 0o600)
-        // Its current folder must not keep a file system busy.
-        posix_spawn_file_actions_addchdir_np(&actions, "/")
-        var none = sigset_t()
-        var all = sigset_t()
-        sigemptyset(&none)
-        sigfillset(&all)
-        posix_spawnattr_setsigmask(&attributes, &none)
-        posix_spawnattr_setsigdefault(&attributes, &all)
-        let flags = POSIX_SPAWN_SETSID | POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF
-        posix_spawnattr_setflags(&attributes, Int16(flags))
-
-        var arguments: [UnsafeMutablePointer<CChar>?] = [strdup(program), nil]
-        var environment = environmentWithHome(home)
+        let arguments: [UnsafeMutablePointer<CChar>?] = [strdup(program), nil]
+        let environment = environmentWithHome(home)
         defer { for pointer in arguments + environment { free(pointer) } }
         var pid = pid_t()
-        let error = posix_spawn(&pid, program, &actions, &attributes, &arguments, &environment)
+        let error = clinux_spawn_detached(program, arguments, environment, log, &pid)
         guard error == 0 else {
             throw HubError(.launchFailed, "cannot start \(program): \(SystemError.text(of: error))")
         }
@@ -45,7 +24,7 @@ enum DaemonProcess {
     private static func environmentWithHome(_ home: HubHome) -> [UnsafeMutablePointer<CChar>?] {
         var result: [UnsafeMutablePointer<CChar>?] = []
         var index = 0
-        while let variables = environ, let entry = variables[index] {
+        while let entry = environ[index] {
             if !String(cString: entry).hasPrefix("CODEAI_HUB_HOME=") { result.append(strdup(entry)) }
             index += 1
         }

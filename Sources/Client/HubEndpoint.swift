@@ -102,8 +102,8 @@ public struct HubEndpoint: Equatable, Sendable {
 enum LoopbackListener {
     static func belongsToUs(host: String, port: UInt16) -> Bool {
         guard host == "localhost" || host.hasPrefix("127.") || host == "::1" || host == "[::1]" else { return false }
-        let owners = ["/proc/net/tcp", "/proc/net/tcp6"].flatMap { owners(of: port, table: readTable($0)) }
-        return !owners.isEmpty && owners.allSatisfy { $0 == geteuid() }
+        let found = ["/proc/net/tcp", "/proc/net/tcp6"].flatMap { owners(of: port, table: readTable($0)) }
+        return !found.isEmpty && found.allSatisfy { $0 == geteuid() }
     }
 
     /// The users of all sockets that listen on `port` (state 0A), from the text of `/proc/net/tcp`.

@@ -153,7 +153,9 @@ final class StreamCore {
             guard let self, self.isOpen else { return }
             let silence = self.loop.now - self.lastHeard
             // While we don't read ourselves, silence says nothing about the daemon.
-            if self.link?.isReading == false { self.heard() } else if silence >= self.options.silenceLimit {
+            if self.link?.isReading == false {
+                self.heard()
+            } else if silence >= self.options.silenceLimit {
                 return self.lost(HubError(.connectionLost, "the daemon has said nothing for \(silence)"))
             } else if silence >= self.options.silenceLimit / 3, !self.pinged {
                 self.pinged = true

@@ -21,6 +21,7 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <unistd.h>
+#include "detach.h"
 #include "sockets.h"
 #include "clinux_spawn.h"
 #include "clinux_threads.h"
