@@ -1,0 +1,123 @@
+import Client
+import JSON
+
+/// Commands about the daemon itself.
+enum AdministrationCommands {
+    @Sendable static func start(_ invocation: Invocation) async throws(CommandFailure) -> ExitCode {
+        let home = try Connection.home(invocation)
+        let result = try await hub { () throws(HubError) in try await DaemonLauncher(home: home).ensureRunning() }
+        let output = Output(invocation)
+        let endpoint = result.endpoint
+        if invocation.isJSON {
+            output.print(json: [
+                "started": JSON(result.started), "host": JSON(endpoint.host), "port": JSON(Int(endpoint.port)),
+                "pid": endpoint.pid.map { JSON(Int($0)) } ?? .null,
+                "version": endpoint.version.map { JSON($0) } ?? .null,
+            ])
+        } else {
+            let state = result.started ? "started" : "runs already"
+            output.print(StyledText("The daemon \(state): \(place(endpoint))\n"))
+        }
+        return .ok
+    }
+
+    private static func place(_ endpoint: HubEndpoint) -> String {
+        "\(endpoint.host):\(endpoint.port)" + (endpoint.pid.map { ", pid \($0)" } ?? "")
+            + (endpoint.version.map { ", version \($0)" } ?? "")
+    }
+
+    @Sendable static func stop(_ invocation: Invocation) async throws(CommandFailure) -> ExitCode {
+        let home = try Connection.home(invocation)
+        let launcher = DaemonLauncher(home: home)
+        let output = Output(invocation)
+        guard try await hub({ () throws(HubError) in try await launcher.running() }) != nil else {
+            if invocation.isJSON { output.print(json: ["stopped": false]) } else { output.print("No daemon runs.\n") }
+            return .ok
+        }
+        var body: JSONObject = [:]
+        var grace = 10_000
+        if let text = invocation.options["grace"] {
+            guard let value = Int(text), (0...3_600_000).contains(value) else {
+                throw .usage("--grace takes milliseconds, at most an hour")
+            }
+            body["graceMs"] = JSON(value)
+            grace = value
+        }
+        let connection = try await Connection.open(invocation, starts: false)
+        try await connection.call("POST", "/core/shutdown", .object(body))
+        let clock = ContinuousClock()
+        let deadline = clock.now + .milliseconds(grace) + .seconds(15)
+        while clock.now < deadline {
+            let running = try? await launcher.running()
+            if running == .some(nil) || running == nil {
+                if invocation.isJSON {
+                    output.print(json: ["stopped": true])
+                } else {
+                    output.print("The daemon has stopped; its sessions are kept.\n")
+                }
+                return .ok
+            }
+            try? await Task.sleep(for: .milliseconds(50))
+        }
+        throw CommandFailure(.refused, "timeout", "the daemon was told to stop, but still runs")
+    }
+
+    @Sendable static func status(_ invocation: Invocation) async throws(CommandFailure) -> ExitCode {
+        let connection = try await Connection.open(invocation, starts: false)
+        let status = try await connection.call("GET", "/status")
+        let output = Output(invocation)
+        guard !invocation.isJSON else {
+            output.print(json: status)
+            return .ok
+        }
+        let core = status["core"]
+        var text = StyledText("Daemon ", .bold)
+        text.append("\(RequestText.plain(core?["version"]))")
+        if let host = core?["host"], let port = core?["port"]?.intValue {
+            text.append(" at \(RequestText.plain(host)):\(port)")
+        }
+        if let pid = core?["pid"]?.intValue { text.append(", pid \(pid)") }
+        if let uptime = core?["uptime"]?.doubleValue { text.append(", up \(Clock.duration(seconds: uptime))") }
+        if let clients = core?["clients"]?.intValue { text.append(", \(clients) clients") }
+        output.print(text + "\n")
+        let sessions = status["sessions"]?.arrayValue ?? []
+        let busy = sessions.filter { $0["status"]?.stringValue != "idle" }
+        output.print(
+            StyledText("Sessions ", .bold) + StyledText("\(sessions.count), \(busy.count) not idle\n"))
+        if !busy.isEmpty { SessionCommands.printTable(busy, output) }
+        output.print(StyledText("Providers\n", .bold))
+        printProviders(status["providers"]?.arrayValue ?? [], output)
+        let recoveries = status["recoveries"]?.arrayValue?.count ?? status["recoveries"]?.intValue ?? 0
+        if recoveries > 0 {
+            output.print(StyledText("! \(recoveries) logs were repaired at the start: --json has them\n", .yellow))
+        }
+        return .ok
+    }
+
+    @Sendable static func providers(_ invocation: Invocation) async throws(CommandFailure) -> ExitCode {
+        let connection = try await Connection.open(invocation, starts: true)
+        let answer = try await connection.call("GET", "/providers")
+        let output = Output(invocation)
+        if invocation.isJSON {
+            output.print(json: answer)
+        } else {
+            printProviders(answer["providers"]?.arrayValue ?? [], output)
+        }
+        return .ok
+    }
+
+    private static func printProviders(_ records: [JSON], _ output: Output) {
+        func word(_ value: JSON?, _ yes: String, _ no: String) -> String {
+            value?.boolValue.map { $0 ? yes : no } ?? "unknown"
+        }
+        let rows = records.map { record in
+            [
+                RequestText.plain(record["id"]), RequestText.plain(record["name"]),
+                record["version"]?.stringValue ?? word(record["installed"], "installed", "not installed"),
+                word(record["authenticated"], "logged in", "not logged in"),
+                RequestText.plain(record["problem"]?["message"] ?? record["problem"]),
+            ]
+        }
+        output.print(table: ["ID", "NAME", "VERSION", "LOGIN", "PROBLEM"], rows)
+    }
+}

@@ -1,0 +1,117 @@
+/// All commands, in the order of the help.
+enum CommandTable {
+    private typealias Argument = Command.Argument
+    private typealias Option = Command.Option
+
+    private static let session = Argument(name: "ID")
+    private static let anySession = Argument(name: "ID", isOptional: true)
+    private static let quiet = Option("quiet", "q", help: "Print the agent's words only, without tools and thoughts")
+
+    static let all: [Command] = [
+        Command(name: "start", help: "Start the daemon when none runs", run: AdministrationCommands.start),
+        Command(
+            name: "stop", options: [Option("grace", value: "MS", help: "How long running turns may take to end")],
+            help: "Stop the daemon; its sessions stay and go on later", run: AdministrationCommands.stop),
+        Command(
+            name: "status", help: "Show the daemon, what runs, and what waits for an answer",
+            run: AdministrationCommands.status),
+        Command(
+            name: "sessions",
+            options: [
+                Option("limit", "n", value: "N", help: "At most so many; default 20"),
+                Option("status", value: "STATUS", help: "Only those that are idle, running, waiting or failed"),
+                Option("query", value: "TEXT", help: "Only those whose title contains the text"),
+            ],
+            help: "List the sessions, newest first", run: SessionCommands.list),
+        Command(
+            name: "new",
+            arguments: [
+                Argument(name: "PROVIDER", isOptional: true),
+                Argument(name: "PROMPT", isOptional: true, isRepeated: true),
+            ],
+            options: [
+                Option("provider", "p", value: "ID", help: "The provider, so that all words are the prompt"),
+                Option("model", "m", value: "MODEL", help: "The provider's model"),
+                Option("mode", value: "MODE", help: "The provider's permission mode"),
+                Option("title", value: "TITLE", help: "The session's title"),
+                Option("workspace", "w", value: "DIR", help: "The folder the agent works in; default: this one"),
+                quiet,
+            ],
+            help: "Open a session and, with a prompt, send it",
+            details: """
+                Without a provider it is Claude Code when that is installed and logged in, else echo. On a terminal the \
+                session is then attached. Elsewhere the answer is printed and the command ends with the turn; a \
+                prompt of - is read from standard input; without a prompt the new session's ID is printed.
+                """,
+            handlesSignals: true, run: ConversationCommands.new),
+        Command(
+            name: "attach", arguments: [anySession],
+            help: "Show a session live and write to it; the last one when no ID is given",
+            details: """
+                Control-C interrupts the running turn, Control-D leaves the session running, /help lists the rest. \
+                Without a terminal it prints what happens until it is ended.
+                """,
+            handlesSignals: true, run: ConversationCommands.attach),
+        Command(
+            name: "send", arguments: [session, Argument(name: "TEXT", isRepeated: true)],
+            options: [
+                Option("wait", help: "Print the answer and end with the turn"),
+                Option("reject", help: "Fail when a turn runs, where the message would else be queued"), quiet,
+            ],
+            help: "Send a message to a session", details: "A text of - is read from standard input.",
+            handlesSignals: true, run: ConversationCommands.send),
+        Command(
+            name: "approve", arguments: [anySession],
+            options: [
+                Option("always", help: "Allow it from now on, where the provider offers that"),
+                Option("option", value: "X", help: "Choose one of the offered options by its id, label or number"),
+                Option("request", value: "ID", help: "The request, when several wait; default: the oldest"),
+            ],
+            help: "Allow what a session asks permission for",
+            details: "The ID can be left out when only one session waits.", run: RequestCommands.approve),
+        Command(
+            name: "deny", arguments: [anySession],
+            options: [
+                Option("always", help: "Reject it from now on, where the provider offers that"),
+                Option("message", value: "M", help: "Tell the agent why"),
+                Option("request", value: "ID", help: "The request, when several wait; default: the oldest"),
+            ],
+            help: "Reject what a session asks permission for", run: RequestCommands.deny),
+        Command(
+            name: "answer", arguments: [session, Argument(name: "ANSWER", isOptional: true, isRepeated: true)],
+            options: [
+                Option("decline", help: "Refuse to answer"),
+                Option("request", value: "ID", help: "The request, when several wait; default: the oldest"),
+            ],
+            help: "Answer a session's question; without an answer, show it",
+            details: """
+                One ANSWER for each question asked: an option's number or label, several separated by commas where \
+                several may be chosen, or a text where one is taken.
+                """,
+            run: RequestCommands.answer),
+        Command(
+            name: "interrupt", arguments: [session], help: "Interrupt a session's running turn",
+            run: SessionCommands.interrupt),
+        Command(
+            name: "rename", arguments: [session, Argument(name: "TITLE", isRepeated: true)],
+            help: "Give a session another title", run: SessionCommands.rename),
+        Command(
+            name: "delete", arguments: [session], options: [Option("yes", "y", help: "Don't ask")],
+            help: "Delete a session and its log", run: SessionCommands.delete),
+        Command(
+            name: "log", arguments: [session],
+            options: [
+                Option("follow", "f", help: "Go on with what happens, until ended"),
+                Option("after", value: "SEQ", help: "Only events after this one"),
+            ],
+            help: "Print a session's log", details: "With --json each line is an event as it is in the log.",
+            handlesSignals: false, run: SessionCommands.log),
+        Command(
+            name: "providers", help: "List the providers: installed, logged in, models",
+            run: AdministrationCommands.providers),
+        Command(
+            name: "help", arguments: [Argument(name: "COMMAND", isOptional: true)],
+            help: "Print this help, or that of a command", run: HelpText.run),
+        Command(name: "version", help: "Print the program's version, as --version does", run: HelpText.version),
+    ]
+}

@@ -1,0 +1,6 @@
+import Base
+
+enum Identifier {
+    /// For `clientMessageId`: 128 random bits.
+    static func random() -> String { hexadecimal(randomBytes(16)) }
+}
