@@ -7,7 +7,11 @@ extension EchoSession {
     /// - Returns: when to be called again, on the monotonic clock; `.max` for never by itself.
     func advance(_ now: Int64) -> Int64 {
         sayLater(now)
-        var wake = later.map(\.due).min() ?? .max
+        return min(work(now), later.map(\.due).min() ?? .max)
+    }
+
+    private func work(_ now: Int64) -> Int64 {
+        var wake = Int64.max
         while let turn {
             if turn.isCancelled {
                 finish(stopReason: "cancelled")
