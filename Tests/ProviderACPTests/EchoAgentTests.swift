@@ -11,10 +11,15 @@ import Testing
 /// The adapter and the echo agent, a real process: each directive, and what goes wrong on purpose.
 @Suite struct EchoAgentTests {
     private func with(
-        _ environment: [String: String] = [:], _ change: (inout ACPConfiguration) -> Void = { _ in },
+        cancelTimeout: Duration = .seconds(10), quietPeriod: Duration = .seconds(2), maximumLineBytes: Int = 1 << 26,
         _ body: (LiveAgent) throws -> Void
     ) throws {
-        let agent = try LiveAgent(home: TemporaryFolder("echo"), environment: environment, change)
+        let change = { (configuration: inout ACPConfiguration) in
+            configuration.cancelTimeout = cancelTimeout
+            configuration.quietPeriod = quietPeriod
+            configuration.maximumLineBytes = maximumLineBytes
+        }
+        let agent = try LiveAgent(home: TemporaryFolder("echo"), change)
         try body(agent)
         try agent.stop()
     }
@@ -177,7 +182,7 @@ import Testing
     }
 
     @Test(arguments: ["[[hang]]", "[[hang:hard]]"]) func aHangingAgentIsEnded(_ prompt: String) throws {
-        try with([:], { $0.cancelTimeout = .milliseconds(100) }) { agent in
+        try with(cancelTimeout: .milliseconds(100)) { agent in
             try agent.ready()
             agent.begin("[[text:before]]" + prompt)
             try agent.run("text") { agent.lines.contains { $0.contains("before") } }
@@ -216,7 +221,7 @@ import Testing
     }
 
     @Test func garbageChangesNothing() throws {
-        try with([:], { $0.maximumLineBytes = 100_000 }) { agent in
+        try with(maximumLineBytes: 100_000) { agent in
             let lines = try agent.prompt("[[text:a]][[garbage:200000]][[text:b]]")
             #expect(lines.filter { $0.hasPrefix("custom unparsed_output") }.count == 7)
             #expect(lines.contains { $0.contains("\"length\":200000") })
@@ -248,7 +253,7 @@ import Testing
     // MARK: Between turns
 
     @Test func speaksUpAfterTheTurn() throws {
-        try with([:], { $0.quietPeriod = .milliseconds(100) }) { agent in
+        try with(quietPeriod: .milliseconds(100)) { agent in
             try #expect(agent.prompt("[[background:0.2 it is done]]") == ["turnCompleted completed end_turn"])
             let start = agent.events.count
             try agent.run("a turn that nobody sent") { agent.isOver(since: start) }
