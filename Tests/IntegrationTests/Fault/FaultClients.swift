@@ -170,10 +170,18 @@ enum FrameScan {
 
     private static func find(_ pattern: StaticString, in bytes: [UInt8], from start: Int) -> Int? {
         bytes.withUnsafeBytes { buffer in
-            guard let base = buffer.baseAddress, start < buffer.count,
-                let found = memmem(base + start, buffer.count - start, pattern.utf8Start, pattern.utf8CodeUnitCount)
-            else { return nil }
-            return UnsafeRawPointer(found) - base
+            guard let base = buffer.baseAddress else { return nil }
+            let length = pattern.utf8CodeUnitCount
+            var at = start
+            while at + length <= buffer.count {
+                guard let quote = memchr(base + at, Int32(pattern.utf8Start[0]), buffer.count - length - at + 1) else {
+                    return nil
+                }
+                at = UnsafeRawPointer(quote) - base
+                if memcmp(quote, pattern.utf8Start, length) == 0 { return at }
+                at += 1
+            }
+            return nil
         }
     }
 

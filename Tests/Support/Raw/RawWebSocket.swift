@@ -1,8 +1,8 @@
 package import JSON
 
 /// A WebSocket client that does only what it is told, with a decoder of its own: a second opinion on the daemon's
-/// frames. Blocks.
-package final class RawWebSocket {
+/// frames. Blocks. Not to be used by two threads at once.
+package final class RawWebSocket: @unchecked Sendable {
     package enum Message: Equatable {
         case text([UInt8])
         case binary([UInt8])
