@@ -20,9 +20,8 @@ import Testing
         let queued = try daemon.say("[[text:was queued]]", in: session)
         #expect(queued["queued"] == true)
         var seen: [JSON] = []
-        for _ in 0..<5 {
-            _ = try client.frame(passed: { if $0.seq != nil { seen.append($0) } }) { $0.type == "stream:chunk" }
-        }
+        for _ in 0..<5 { seen += try client.collect { $0.type == "stream:chunk" } }
+        seen.removeAll { $0.seq == nil }
         try daemon.kill()
         while case .text(let bytes) = try client.receive() {
             let frame = try JSON.parse(bytes)
