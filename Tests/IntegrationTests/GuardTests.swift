@@ -99,7 +99,7 @@ import Testing
         for headers in wrong {
             let response = try daemon.http("GET", "/api/v1/sessions", headers: headers)
             #expect(response.status == 401 || response.status == 429, Comment(rawValue: "\(headers)"))
-            #expect(["token_required", "too_many_requests"].contains(response.errorCode))
+            #expect(["token_required", "token_invalid", "too_many_failures"].contains(response.errorCode))
             #expect(throws: RawWebSocket.Refused.self) { try daemon.webSocket(headers: headers) }
         }
         // Nothing that decides about rights comes from a query.
