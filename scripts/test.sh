@@ -66,9 +66,15 @@ finish() {
     exit
 }
 
+# It prints what to export; an assignment, unlike a plain $(...), passes its failure on.
+install_tools() {
+    local exports
+    exports=$(scripts/install-test-tools.sh) && eval "$exports"
+}
+
 scripts/setup.sh --test
 mkdir -p "$results"
-step "test tools" scripts/install-test-tools.sh
+step "test tools" install_tools
 step "lint" scripts/lint.sh
 step "build" swift build --build-tests --explicit-target-dependency-import-check error
 # Without a build the rest would only repeat its errors.
