@@ -18,7 +18,7 @@ def package_modules():
     ).stdout
     modules = {}
     for target in json.loads(text)["targets"]:
-        if target["type"] == "test" or target["name"] == "TestSupport":
+        if target["type"] == "test" or (target.get("path") or "").startswith("Tests/"):
             continue
         names = set()
         for dependency in target["dependencies"]:

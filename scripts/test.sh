@@ -67,6 +67,7 @@ finish() {
 }
 
 # It prints what to export; an assignment, unlike a plain $(...), passes its failure on.
+# shellcheck disable=SC2317  # called by step
 install_tools() {
     local exports
     exports=$(scripts/install-test-tools.sh) && eval "$exports"
