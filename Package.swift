@@ -39,7 +39,10 @@ let package = Package(
         // Services
         .target(name: "Configuration", dependencies: ["Base", "JSON"]),
         .target(name: "EventLog", dependencies: ["Base", "JSON", "HubProtocol", "EventLoop"]),
-        .target(name: "Providers", dependencies: ["Base", "JSON", "HubProtocol", "EventLoop", "Processes"]),
+        .target(
+            name: "Providers", dependencies: ["Base", "JSON", "HubProtocol", "EventLoop", "Processes"],
+            // Links into assets/providers, since a resource must lie within its target.
+            resources: [.embedInCode("Manifests/claudeCodeCli.json"), .embedInCode("Manifests/echo.json")]),
         .target(
             name: "ProviderClaude",
             dependencies: ["Base", "JSON", "HubProtocol", "EventLoop", "Processes", "Providers"]),

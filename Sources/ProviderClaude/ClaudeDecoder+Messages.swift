@@ -129,7 +129,9 @@ extension ClaudeDecoder {
     }
 
     private mutating func append(_ text: String, to index: Int, of key: String) {
-        guard !text.isEmpty, let thread = threads[key], let block = thread.blocks[index], !block.isClosed else { return }
+        guard !text.isEmpty, let thread = threads[key], let block = thread.blocks[index], !block.isClosed else {
+            return
+        }
         threads[key]?.blocks[index]?.text += text
         emit(.chunk(itemId: "\(thread.messageId):\(index)", kind: block.kind, text: text))
     }
@@ -157,7 +159,8 @@ extension ClaudeDecoder {
     mutating func flushOpenBlocks(of key: String) {
         guard let thread = threads.removeValue(forKey: key) else { return }
         let parent = key.isEmpty ? nil : key
-        for (index, block) in thread.blocks.sorted(by: { $0.key < $1.key }) where !block.isClosed && !block.text.isEmpty {
+        for (index, block) in thread.blocks.sorted(by: { $0.key < $1.key }) where !block.isClosed && !block.text.isEmpty
+        {
             let itemId = "\(thread.messageId):\(index)"
             if block.kind == .thinking {
                 emit(.thinking(itemId: itemId, nativeId: thread.messageId, text: block.text, parentItemId: parent))

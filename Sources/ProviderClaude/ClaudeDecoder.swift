@@ -153,6 +153,18 @@ package struct ClaudeDecoder: Sendable {
         return output
     }
 
+    /// Our turn ended without a result: the message was taken back before Claude came to it.
+    package mutating func endTurn() {
+        turn = .none
+        isInterrupting = false
+    }
+
+    /// What was noted outside of a line (a model that was set).
+    mutating func takeEvents() -> [NormalizedEvent] {
+        defer { output = Output() }
+        return output.events
+    }
+
     /// The output has ended: what was streamed and not closed is handed on as partial.
     package mutating func end() -> [NormalizedEvent] {
         output = Output()

@@ -13,7 +13,14 @@ package struct ClaudeRequest: Equatable, Sendable {
     package var kind: Kind
     /// What the tool was called with; an allowed call gets it back.
     package var input: JSON
-    package var questions: [Question] = []
+    package var questions: [Question]
+
+    package init(requestId: String, kind: Kind, input: JSON, questions: [Question] = []) {
+        self.requestId = requestId
+        self.kind = kind
+        self.input = input
+        self.questions = questions
+    }
 
     static let approve = "Approve"
     static let keepPlanning = "Keep planning"
@@ -46,7 +53,8 @@ package struct ClaudeRequest: Equatable, Sendable {
         guard let answers else { return ClaudeRequest.deny("The user declined to answer.") }
         switch kind {
         case .planApproval:
-            let words = answers["decision"].map(ClaudeRequest.text) ?? answers.first.map { ClaudeRequest.text($0.value) }
+            let words =
+                answers["decision"].map(ClaudeRequest.text) ?? answers.first.map { ClaudeRequest.text($0.value) }
             switch words?.lowercased() {
             case "approve", "yes", "true": return ["behavior": "allow", "updatedInput": input]
             case nil, "", ClaudeRequest.keepPlanning.lowercased():

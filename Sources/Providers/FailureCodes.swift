@@ -17,7 +17,8 @@ extension Failure {
     /// - Parameter retryAfter: seconds.
     package static func rateLimited(provider: String, message: String, retryAfter: Double?) -> Failure {
         Failure(
-            code: "rate_limited", message: "\(provider) is being asked too often: \(message). Try again a little later.",
+            code: "rate_limited",
+            message: "\(provider) is being asked too often: \(message). Try again a little later.",
             recoverable: true, retryAfter: retryAfter, actions: [.retryLater, .switchProvider])
     }
 
