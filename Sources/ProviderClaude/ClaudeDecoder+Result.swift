@@ -31,7 +31,6 @@ extension ClaudeDecoder {
             ? json["terminal_reason"]?.stringValue : json["stop_reason"]?.stringValue
         turn = .none
         isInterrupting = false
-        wakeReason = nil
         emit(
             .turnCompleted(
                 TurnOutcome(

@@ -18,7 +18,9 @@ extension ClaudeDecoder {
             emit(.status(type: "retrying", data: data))
         case "task_started", "task_progress", "task_updated", "task_notification":
             backgroundTask(subtype, json)
-        case "background_tasks_changed": status("background_tasks", json)
+        case "background_tasks_changed":
+            let tasks = (json["tasks"]?.arrayValue ?? []).map { $0.objectValue.map { .object($0.camelCased) } ?? $0 }
+            emit(.status(type: "background_tasks", data: ["tasks": .array(tasks)]))
         case "compact_boundary":
             emit(.status(type: "compacted", data: (json["compact_metadata"]?.objectValue ?? [:]).camelCased))
         case "thinking_tokens", "hook_started", "hook_progress": break

@@ -9,7 +9,8 @@ extension Failure {
     package static func authenticationFailed(provider: String, message: String) -> Failure {
         Failure(
             code: "authentication_failed",
-            message: "\(provider) is not logged in or its key was refused: \(message). Log in, or switch the provider.",
+            message:
+                "\(provider) is not logged in or its key was refused: \(message.withoutStop). Log in, or switch the provider.",
             recoverable: true, actions: [.login, .switchProvider])
     }
 
@@ -18,7 +19,7 @@ extension Failure {
     package static func rateLimited(provider: String, message: String, retryAfter: Double?) -> Failure {
         Failure(
             code: "rate_limited",
-            message: "\(provider) is being asked too often: \(message). Try again a little later.",
+            message: "\(provider) is being asked too often: \(message.withoutStop). Try again a little later.",
             recoverable: true, retryAfter: retryAfter, actions: [.retryLater, .switchProvider])
     }
 
@@ -29,7 +30,8 @@ extension Failure {
     ) -> Failure {
         Failure(
             code: "quota_exhausted",
-            message: "\(provider)'s quota is used up: \(message). Switch the provider, or go on when it is reset.",
+            message:
+                "\(provider)'s quota is used up: \(message.withoutStop). Switch the provider, or go on when it is reset.",
             recoverable: true, retryAfter: resetsAt.map { max(0, $0 - now) },
             actions: [.switchProvider, .retryLater],
             details: resetsAt.map { ["resetsAt": JSON($0)] } ?? [:])
@@ -38,14 +40,15 @@ extension Failure {
     /// The provider has no capacity at the moment (529).
     package static func overloaded(provider: String, message: String) -> Failure {
         Failure(
-            code: "overloaded", message: "\(provider) is overloaded: \(message). Try again a little later.",
+            code: "overloaded", message: "\(provider) is overloaded: \(message.withoutStop). Try again a little later.",
             recoverable: true, actions: [.retryLater, .switchProvider])
     }
 
     /// Any other failure on the provider's side.
     package static func providerError(provider: String, message: String) -> Failure {
         Failure(
-            code: "provider_error", message: "\(provider) failed: \(message). Try again, or switch the provider.",
+            code: "provider_error",
+            message: "\(provider) failed: \(message.withoutStop). Try again, or switch the provider.",
             recoverable: true, actions: [.retry, .switchProvider])
     }
 
@@ -53,14 +56,15 @@ extension Failure {
     package static func contextExhausted(provider: String, message: String) -> Failure {
         Failure(
             code: "context_exhausted",
-            message: "The conversation is too long for \(provider): \(message). Compact it or start a new session.",
+            message:
+                "The conversation is too long for \(provider): \(message.withoutStop). Compact it or start a new session.",
             recoverable: false, actions: [.switchProvider])
     }
 
     /// The provider does not accept what was asked of it.
     package static func invalidRequest(provider: String, message: String) -> Failure {
         Failure(
-            code: "invalid_request", message: "\(provider) does not accept the request: \(message).",
+            code: "invalid_request", message: "\(provider) does not accept the request: \(message.withoutStop).",
             recoverable: false)
     }
 
@@ -78,7 +82,8 @@ extension Failure {
         provider: String, reason: String, errorTail: String = ""
     ) -> Failure {
         Failure(
-            code: "provider_start_failed", message: "\(provider) could not be started: \(reason).", recoverable: true,
+            code: "provider_start_failed", message: "\(provider) could not be started: \(reason.withoutStop).",
+            recoverable: true,
             actions: [.retry, .switchProvider], details: errorTail.isEmpty ? [:] : ["stderr": JSON(errorTail)])
     }
 
@@ -94,8 +99,17 @@ extension Failure {
     package static func resumeFailed(provider: String, message: String) -> Failure {
         Failure(
             code: "resume_failed",
-            message: "\(provider) could not resume its session: \(message). "
+            message: "\(provider) could not resume its session: \(message.withoutStop). "
                 + "A new one is started; it does not know what was said before.",
             recoverable: true)
+    }
+}
+
+extension String {
+    /// Without the full stop or line end that it may have, to go on within a sentence.
+    fileprivate var withoutStop: Substring {
+        var text = self[...]
+        while let last = text.last, last == "." || last.isWhitespace { text = text.dropLast() }
+        return text
     }
 }

@@ -164,7 +164,8 @@ package final class ProviderRegistry {
     }
 
     private func executable(of manifest: ProviderManifest) -> String? {
-        let searchPath = manifest.environment["PATH"] ?? surroundings.environment["PATH"] ?? "/usr/local/bin:/usr/bin:/bin"
+        let searchPath =
+            manifest.environment["PATH"] ?? surroundings.environment["PATH"] ?? "/usr/local/bin:/usr/bin:/bin"
         for candidate in manifest.command {
             if let path = ExecutableLookup.find(expand(candidate, manifest), searchPath: searchPath) { return path }
         }
@@ -198,7 +199,8 @@ package final class ProviderRegistry {
             !ProviderVersion.isAtLeast(minimum, version)
         {
             throw Failure(
-                code: "provider_too_old", message: "\(manifest.name) \(version) is too old: install \(minimum) or later.",
+                code: "provider_too_old",
+                message: "\(manifest.name) \(version) is too old: install \(minimum) or later.",
                 actions: [.install, .switchProvider])
         }
         return ProviderLaunch(

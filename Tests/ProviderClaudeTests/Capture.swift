@@ -1,5 +1,6 @@
 import Base
 import Foundation
+import HubProtocol
 import JSON
 import ProviderClaude
 import Providers

@@ -37,15 +37,13 @@ struct ClaudeCaptureTests {
         #expect(lines.count == expected.count)
     }
 
-    @Test("Each sent turn ends once, after everything in it", arguments: Capture.all)
+    @Test("Each turn ends once", arguments: Capture.all)
     func turnsEndOnce(_ capture: Capture) {
-        let sent = capture.steps.count { step in
-            if case .input(let json) = step { json["type"]?.stringValue == "user" } else { false }
-        }
+        // One capture was cut off within its last turn: what Claude ended is what counts.
+        let results = capture.outputLines.count { (try? JSON.parse($0))?["type"]?.stringValue == "result" }
         let events = capture.play()
-        let started = events.count { if case .turnStarted = $0 { true } else { false } }
         let completed = events.count { if case .turnCompleted = $0 { true } else { false } }
-        #expect(completed == sent + started)
+        #expect(completed == results)
     }
 
     @Test("Every streamed item is closed by an event with the same id", arguments: Capture.all)
@@ -66,7 +64,7 @@ struct ClaudeCaptureTests {
 
     @Test("However the bytes are cut, the events are the same", arguments: Capture.all)
     func splitIndependence(_ capture: Capture) {
-        let bytes = capture.outputLines.flatMap { $0 + [0x0a] }
+        let bytes: [UInt8] = Array(capture.outputLines.map { $0 + [0x0a] }.joined())
         func events(chunk size: Int) -> [NormalizedEvent] {
             var decoder = ClaudeDecoder()
             var splitter = LineSplitter(limit: 1 << 20)
