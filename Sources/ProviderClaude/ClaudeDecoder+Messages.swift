@@ -28,6 +28,9 @@ extension ClaudeDecoder {
             case "thinking": kind = .thinking
             default: return
             }
+            guard let thread = threads[key], thread.blocks[index] == nil,
+                thread.blocks.count < ClaudeDecoder.tableLimit
+            else { return }
             threads[key]?.blocks[index] = Thread.Block(kind: kind)
             append(block["text"]?.stringValue ?? block["thinking"]?.stringValue ?? "", to: index, of: key)
         case "content_block_delta":
@@ -69,16 +72,21 @@ extension ClaudeDecoder {
         for block in blocks {
             switch block["type"]?.stringValue {
             case "text":
-                let itemId = closeBlock(.message, messageId: id, thread: parent ?? "")
-                guard let text = block["text"]?.stringValue, !text.isEmpty else { continue }
+                let (itemId, streamed) = closeBlock(.message, messageId: id, thread: parent ?? "")
+                let text = block["text"]?.stringValue ?? ""
+                guard !text.isEmpty || !streamed.isEmpty else { continue }
                 emit(
                     .message(
                         Message(
-                            itemId: itemId, nativeId: id, text: text, parentItemId: parent, isPartial: isPartial)))
+                            itemId: itemId, nativeId: id, text: text.isEmpty ? streamed : text, parentItemId: parent,
+                            isPartial: isPartial)))
             case "thinking":
-                let itemId = closeBlock(.thinking, messageId: id, thread: parent ?? "")
-                guard let text = block["thinking"]?.stringValue, !text.isEmpty else { continue }
-                emit(.thinking(itemId: itemId, nativeId: id, text: text, parentItemId: parent))
+                let (itemId, streamed) = closeBlock(.thinking, messageId: id, thread: parent ?? "")
+                let text = block["thinking"]?.stringValue ?? ""
+                guard !text.isEmpty || !streamed.isEmpty else { continue }
+                emit(
+                    .thinking(
+                        itemId: itemId, nativeId: id, text: text.isEmpty ? streamed : text, parentItemId: parent))
             case "redacted_thinking":
                 _ = closeBlock(nil, messageId: id, thread: parent ?? "")
             case "tool_use", "server_tool_use", "mcp_tool_use":
@@ -124,7 +132,9 @@ extension ClaudeDecoder {
     // MARK: Blocks
 
     private mutating func openThread(_ key: String, messageId: String) {
-        if threads.count >= ClaudeDecoder.tableLimit { threads.removeAll() }
+        if threads.count >= ClaudeDecoder.tableLimit {
+            for key in threads.keys.sorted() { flushOpenBlocks(of: key) }
+        }
         threads[key] = Thread(messageId: messageId)
     }
 
@@ -137,22 +147,26 @@ extension ClaudeDecoder {
     }
 
     /// The item that an `assistant` block closes: the first streamed block of its kind that is still open, else the
-    /// next of the message. Nil for what is never streamed as text: it only counts.
-    private mutating func closeBlock(_ kind: ChunkKind?, messageId: String, thread key: String) -> String {
+    /// next of the message; and what was streamed of it. Nil for what is never streamed as text: it only counts.
+    private mutating func closeBlock(
+        _ kind: ChunkKind?, messageId: String, thread key: String
+    ) -> (itemId: String, streamed: String) {
         if threads[key]?.messageId != messageId {
             flushOpenBlocks(of: key)
             openThread(key, messageId: messageId)
         }
         var index = threads[key]?.next ?? 0
+        var streamed = ""
         if let kind, let blocks = threads[key]?.blocks,
             let open = blocks.filter({ $0.value.kind == kind && !$0.value.isClosed }).keys.min()
         {
             index = open
+            streamed = blocks[open]?.text ?? ""
             threads[key]?.blocks[open]?.isClosed = true
             threads[key]?.blocks[open]?.text = ""
         }
         threads[key]?.next = index &+ 1
-        return "\(messageId):\(index)"
+        return ("\(messageId):\(index)", streamed)
     }
 
     /// What was streamed and never closed (the connection broke, the turn was cut off) is kept as partial.
