@@ -83,7 +83,9 @@ let package = Package(
             path: "Tests/Support"),
         // Started by tests as a subprocess, for what would disturb other tests in their own process.
         .executableTarget(
-            name: "TestPeer", dependencies: ["Base", "CLinux", "EventLoop", "Processes"], path: "Tests/Peer"),
+            name: "TestPeer",
+            dependencies: ["Base", "CLinux", "EventLoop", "Processes", "HTTP1", "WebSocket", "Server"],
+            path: "Tests/Peer"),
         .testTarget(name: "BaseTests", dependencies: ["Base", "TestSupport"]),
         .testTarget(name: "JSONTests", dependencies: ["JSON", "Base", "TestSupport"]),
         .testTarget(name: "EventLoopTests", dependencies: ["EventLoop", "Base", "TestSupport"]),

@@ -2,7 +2,9 @@
 #ifdef __linux__
 #include "sockets.h"
 #include <fcntl.h>
+#include <string.h>
 #include <sys/socket.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
 int clinux_accept(int listener, struct sockaddr_storage *peer) {
@@ -16,5 +18,13 @@ int clinux_open_reserve(void) {
 
 int clinux_pipe(int *ends) {
     return pipe2(ends, O_CLOEXEC);
+}
+
+long clinux_send(int socket, struct iovec *pieces, unsigned long count) {
+    struct msghdr message;
+    memset(&message, 0, sizeof message);
+    message.msg_iov = pieces;
+    message.msg_iovlen = count;
+    return sendmsg(socket, &message, MSG_NOSIGNAL | MSG_DONTWAIT);
 }
 #endif

@@ -196,6 +196,12 @@ package final class EventLoop: @unchecked Sendable {
         poller.modify(fd, interest, token: token)
     }
 
+    /// Has another handler take over a registered descriptor, with its interest as it is. No system call.
+    package func replaceHandler(_ fd: Int32, _ handler: any FileDescriptorHandler) {
+        assert(isCurrent)
+        registrations.replace(fd, handler)
+    }
+
     /// Ends the reports, including those already collected in this turn. Call it before the descriptor is closed.
     package func deregister(_ fd: Int32) {
         assert(isCurrent)

@@ -35,6 +35,11 @@ struct RegistrationTable {
         return token(index)
     }
 
+    mutating func replace(_ fd: Int32, _ handler: any FileDescriptorHandler) {
+        let index = Int(fd)
+        if slots.indices.contains(index), slots[index].handler != nil { slots[index].handler = handler }
+    }
+
     @discardableResult
     mutating func remove(_ fd: Int32) -> Bool {
         let index = Int(fd)

@@ -39,6 +39,8 @@ package final class TCPListener: FileDescriptorHandler {
             if reserve >= 0 { Glibc.close(reserve) }
             throw error
         }
+        // Accepted sockets inherit it.
+        Socket.setNoDelay(fd)
         try loop.register(fd, .read, self)
     }
 

@@ -5,6 +5,7 @@ switch CommandLine.arguments.dropFirst().first {
 case "subreaper": try SubreaperProbe.run()
 case "spawn-and-wait": try SpawnAndWait.run(arguments: Array(CommandLine.arguments.dropFirst(2)))
 case "descriptor-limit": try DescriptorLimit.run()
+case "serve": try PlainServer.run(arguments: Array(CommandLine.arguments.dropFirst(2)))
 default:
     exit(2)
 }

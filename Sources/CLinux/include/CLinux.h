@@ -22,6 +22,7 @@
 #include <signal.h>
 #include <unistd.h>
 #include "detach.h"
+#include "peer.h"
 #include "sockets.h"
 #include "clinux_spawn.h"
 #include "clinux_threads.h"

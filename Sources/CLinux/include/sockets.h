@@ -9,3 +9,7 @@ int clinux_open_reserve(void);
 
 /// pipe2 with O_CLOEXEC: read end, write end.
 int clinux_pipe(int *_Nonnull ends);
+
+struct iovec;
+/// sendmsg of several pieces with MSG_NOSIGNAL; -1 and errno.
+long clinux_send(int socket, struct iovec *_Nonnull pieces, unsigned long count);
