@@ -259,7 +259,9 @@ final class HTTPConnection: Connection {
                 date: server.currentDate, keepsAlive: false, into: &server.scratch)
             keepsAlive = false
             message.withUnsafeBytes {
-                appendAnswer(written?.framing == HTTPResponseEncoder.Framing.none ? UnsafeRawBufferPointer(start: nil, count: 0) : $0)
+                appendAnswer(
+                    written?.framing == HTTPResponseEncoder.Framing.none
+                        ? UnsafeRawBufferPointer(start: nil, count: 0) : $0)
             }
         }
         server.metrics.countResponse(status)

@@ -95,7 +95,8 @@ enum ProcSocketTable {
                 text += hexadecimal(bytes)
             #endif
         }
-        return text.uppercased() + ":" + hexadecimal([UInt8(address.port >> 8), UInt8(address.port & 255)]).uppercased()
+        return text.uppercased() + ":"
+            + hexadecimal([UInt8(address.port >> 8), UInt8(address.port & 255)]).uppercased()
     }
 }
 

@@ -6,7 +6,9 @@ package final class ResponseStream: Subscriber {
     private let framing: HTTPResponseEncoder.Framing
     private var isLingering = false
 
-    init(takingOver connection: HTTPConnection, framing: HTTPResponseEncoder.Framing, observer: (any SubscriberObserver)?) {
+    init(
+        takingOver connection: HTTPConnection, framing: HTTPResponseEncoder.Framing, observer: (any SubscriberObserver)?
+    ) {
         self.framing = framing
         super.init(takingOver: connection)
         self.observer = observer

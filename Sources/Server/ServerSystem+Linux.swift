@@ -40,7 +40,8 @@ struct PermanentFrames {
 
     init() {
         ping = SegmentWriter(segmentSize: 64).append([0x89, 0x00])
-        let body = #"{"error":{"code":"too_many_connections","message":"the limit of connections is reached: try later"}}"#
+        let body =
+            #"{"error":{"code":"too_many_connections","message":"the limit of connections is reached: try later"}}"#
         busy = Array(
             ("HTTP/1.1 503 Service Unavailable\r\ncontent-type: application/json\r\ncontent-length: \(body.utf8.count)"
                 + "\r\nretry-after: 1\r\nconnection: close\r\n\r\n" + body).utf8)

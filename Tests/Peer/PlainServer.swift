@@ -58,7 +58,8 @@ private final class PlainHandler: HTTPHandler, WebSocketHandler {
     }
 
     private func publish(count: Int, size: Int) {
-        let line = Array(#"{"type":"session:event","seq":123456,"payload":{"kind":"message","content":"lorem ipsum"}}"#.utf8)
+        let line = Array(
+            #"{"type":"session:event","seq":123456,"payload":{"kind":"message","content":"lorem ipsum"}}"#.utf8)
         payload = (0..<size).map { line[$0 % line.count] }
         remaining = count
         publishSome()
@@ -74,7 +75,9 @@ private final class PlainHandler: HTTPHandler, WebSocketHandler {
                 remaining -= 1
             }
         }
-        if remaining > 0 { loop.schedule(after: most < 1 << 20 ? .zero : .microseconds(100)) { [self] in publishSome() } }
+        if remaining > 0 {
+            loop.schedule(after: most < 1 << 20 ? .zero : .microseconds(100)) { [self] in publishSome() }
+        }
     }
 
     func webSocket(_ connection: WebSocketConnection, received text: [UInt8]) { connection.send(text) }
