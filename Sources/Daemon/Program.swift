@@ -1,4 +1,6 @@
+import Base
 import EchoAgent
+import Glibc
 
 /// The daemon's program: what its command line asks for, done.
 package enum Program {
@@ -6,6 +8,39 @@ package enum Program {
     /// - Returns: the exit code of the process.
     package static func run(_ arguments: [String]) -> Int32 {
         if arguments.first == "echo-agent" { return EchoAgent.run() }
-        return 0
+        do throws(StartError) {
+            let parsed = try Arguments(arguments)
+            switch parsed.action {
+            case .showVersion: print("codeai-hub-core \(Version.current)")
+            case .showHelp: print(Arguments.help, terminator: "")
+            case .checkConfiguration, .run:
+                let environment = processEnvironment()
+                let home = try Home(environment: environment)
+                let (settings, visible) = try Settings.load(parsed, home: home, environment: environment)
+                guard parsed.action == .run else {
+                    print("The configuration is valid.")
+                    return 0
+                }
+                return try Daemon(settings, visible: visible, home: home, environment: environment).run()
+            }
+            return 0
+        } catch {
+            try? writeAll(Array("codeai-hub-core: \(error.message)\n".utf8), to: STDERR_FILENO, "stderr")
+            return error.exitCode.rawValue
+        }
     }
+}
+
+/// The environment of this process.
+func processEnvironment() -> [String: String] {
+    var result: [String: String] = [:]
+    var entry = environ
+    while let text = entry.pointee {
+        let pair = String(cString: text)
+        if let equals = pair.firstIndex(of: "=") {
+            result[String(pair[..<equals])] = String(pair[pair.index(after: equals)...])
+        }
+        entry += 1
+    }
+    return result
 }

@@ -38,7 +38,7 @@ extension Session {
     /// Interrupts what runs and ends the provider's process. The next message starts it again.
     package func stop(by client: ClientIdentity) {
         appendStatus("stop_requested", by: client)
-        if !state.queue.isEmpty, !state.isHeld { appendStatus("queue_held", ["reason": "the session was stopped"]) }
+        if !state.queue.isEmpty { hold("the session was stopped") }
         log.afterCommit { [weak self] in self?.provider?.stop() }
         if provider == nil { closeTurn(error: nil, status: .interrupted, stopReason: "stopped") }
         announceChange()
@@ -78,7 +78,8 @@ extension Session {
         guard !name.isEmpty, name.utf8.count <= 128, isSafe else {
             throw Failure(
                 code: "invalid_request",
-                message: "A \(field) has 1 to 128 printable ASCII characters, no spaces, and doesn't begin with a dash.",
+                message:
+                    "A \(field) has 1 to 128 printable ASCII characters, no spaces, and doesn't begin with a dash.",
                 details: ["field": JSON(field)])
         }
         return name

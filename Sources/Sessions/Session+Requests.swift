@@ -18,7 +18,8 @@ extension Session {
             guard let option = options.first(where: { $0["optionId"]?.stringValue == optionId }) else {
                 let offered = options.compactMap { $0["optionId"]?.stringValue }.joined(separator: ", ")
                 throw Failure(
-                    code: "invalid_request", message: "The request offers no option \(optionId); it offers: \(offered).")
+                    code: "invalid_request", message: "The request offers no option \(optionId); it offers: \(offered)."
+                )
             }
             data["outcome"] = "selected"
             data["optionId"] = JSON(optionId)
@@ -106,7 +107,9 @@ extension Session {
         throw Failure(code: "already_resolved", message: "The request was already resolved.")
     }
 
-    private func appendResolution(of request: SessionState.PendingRequest, _ data: JSONObject, isSynthetic: Bool = false) {
+    private func appendResolution(
+        of request: SessionState.PendingRequest, _ data: JSONObject, isSynthetic: Bool = false
+    ) {
         append(
             EventDraft(
                 request.isQuestion ? .questionResolved : .permissionResolved, source: isSynthetic ? .core : .user,
@@ -116,6 +119,7 @@ extension Session {
 
     /// Closes a request that nobody can answer any more.
     func resolveCancelled(_ request: SessionState.PendingRequest) {
-        appendResolution(of: request, ["requestId": JSON(request.requestId), "outcome": "cancelled"], isSynthetic: true)
+        appendResolution(
+            of: request, ["requestId": JSON(request.requestId), "outcome": "cancelled"], isSynthetic: true)
     }
 }

@@ -67,7 +67,9 @@ extension Session {
         var data: JSONObject = ["role": "user", "content": JSON(content), "by": client.json]
         data["clientMessageId"] = clientMessageId.map { JSON($0) }
         let record = append(
-            EventDraft(.message, source: .user, turnId: turnId, itemId: "\(turnId).user", providerId: state.providerId, data: data))
+            EventDraft(
+                .message, source: .user, turnId: turnId, itemId: "\(turnId).user", providerId: state.providerId,
+                data: data))
         startNextTurn()
         announceChange()
         let position = state.queue.firstIndex { $0.turnId == turnId }
@@ -130,7 +132,8 @@ extension Session {
     func closeTurn(error: Failure?, status: TurnStatus = .failed, stopReason: String? = nil) {
         guard let turn = state.runningTurn else { return }
         if let error {
-            append(EventDraft(.error, source: .core, turnId: turn.turnId, providerId: state.providerId, data: error.json))
+            append(
+                EventDraft(.error, source: .core, turnId: turn.turnId, providerId: state.providerId, data: error.json))
         }
         finishTurn(TurnOutcome(status: status, stopReason: stopReason), isSynthetic: true)
     }
@@ -191,6 +194,13 @@ extension Session {
         announceChange()
     }
 
+    /// What waits goes on only when somebody says so.
+    func hold(_ reason: String) {
+        guard !state.isHeld else { return }
+        appendStatus("queue_held", ["reason": JSON(reason)])
+        announceChange()
+    }
+
     /// Lets a held queue go on.
     package func releaseQueue(by client: ClientIdentity?) {
         guard state.isHeld else { return }
@@ -206,7 +216,7 @@ extension Session {
         if wasRunning { appendStatus("recovered", ["reason": "the daemon stopped while a turn was running"]) }
         // Held before the turn ends: what waited was written for a conversation that was cut, so a person says whether
         // it still holds.
-        if !state.queue.isEmpty, !state.isHeld { appendStatus("queue_held", ["reason": "the daemon was restarted"]) }
+        if !state.queue.isEmpty { hold("the daemon was restarted") }
         if wasRunning {
             finishTurn(TurnOutcome(status: .interrupted, stopReason: "daemon_restarted"), isSynthetic: true)
         } else {

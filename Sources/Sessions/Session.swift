@@ -39,7 +39,9 @@ package final class Session {
     package var providerProcessId: Int32? { provider?.processId }
 
     /// Nothing runs, waits or is asked, and no process is held.
-    package var isQuiet: Bool { state.runningTurn == nil && state.pending.isEmpty && (state.queue.isEmpty || state.isHeld) }
+    package var isQuiet: Bool {
+        state.runningTurn == nil && state.pending.isEmpty && (state.queue.isEmpty || state.isHeld)
+    }
 
     // MARK: Writing
 
@@ -56,7 +58,8 @@ package final class Session {
         var object = (["type": JSON(type)] as JSONObject).merging(data)
         object["by"] = by?.json
         return append(
-            EventDraft(.status, source: source, turnId: state.runningTurn?.turnId, providerId: state.providerId, data: object))
+            EventDraft(
+                .status, source: source, turnId: state.runningTurn?.turnId, providerId: state.providerId, data: object))
     }
 
     /// Tells clients, once what is appended so far is in the file, that the record looks different now.
@@ -83,7 +86,8 @@ package final class Session {
 
     package static func logUnavailable(_ error: LogError) -> Failure {
         Failure(
-            code: "log_unavailable", message: "The session's log can't be written: \(error). Nothing is lost; writing is tried again.",
+            code: "log_unavailable",
+            message: "The session's log can't be written: \(error). Nothing is lost; writing is tried again.",
             recoverable: true, retryAfter: 1, actions: [.retryLater])
     }
 

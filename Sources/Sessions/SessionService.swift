@@ -188,7 +188,9 @@ package final class SessionService {
     private func unloadIdle() {
         let now = loop.now
         for session in loaded.values where session.isQuiet {
-            guard now - session.lastActivity > .seconds(settings.unloadAfter), session.log.committedSeq == session.log.lastSeq else { continue }
+            guard now - session.lastActivity > .seconds(settings.unloadAfter),
+                session.log.committedSeq == session.log.lastSeq
+            else { continue }
             if let provider = session.provider {
                 provider.stop()
                 continue
@@ -199,17 +201,23 @@ package final class SessionService {
         }
     }
 
-    /// Ends every provider's process, politely; `done` is called when the last is gone.
-    package func stopAll(_ done: @escaping () -> Void) {
+    /// Ends every provider's process, politely: a running turn gets `grace` to end by itself, then it is interrupted.
+    /// `done` is called when the last process is gone.
+    package func stopAll(grace: Duration, _ done: @escaping () -> Void) {
         sweep?.cancel()
-        for session in loaded.values where session.provider != nil {
+        for session in loaded.values where !session.state.queue.isEmpty && !session.state.isHeld {
             // What waits is for a person to release after the restart, as after a crash.
-            if !session.state.queue.isEmpty, !session.state.isHeld {
-                session.appendStatus("queue_held", ["reason": "the daemon was stopped"])
-            }
-            session.provider?.stop()
+            session.hold("the daemon was stopped")
         }
-        waitForProviders(done)
+        waitForTurns(until: loop.now + grace) { [self] in
+            for session in loaded.values { session.provider?.stop() }
+            waitForProviders(done)
+        }
+    }
+
+    private func waitForTurns(until deadline: Duration, _ done: @escaping () -> Void) {
+        guard activeCount > 0, loop.now < deadline else { return done() }
+        loop.schedule(after: .milliseconds(20)) { [self] in waitForTurns(until: deadline, done) }
     }
 
     private func waitForProviders(_ done: @escaping () -> Void) {

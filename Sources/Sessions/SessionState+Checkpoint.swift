@@ -20,7 +20,8 @@ extension SessionState {
         object["contextUsed"] = contextUsed.map { JSON($0) }
         object["contextWindow"] = contextWindow.map { JSON($0) }
         object["lastTurn"] = lastTurnStatus.map { JSON($0) }
-        object["native"] = .object(JSONObject(members: nativeSessionIds.sorted { $0.key < $1.key }.map { ($0, JSON($1)) }))
+        object["native"] = .object(
+            JSONObject(members: nativeSessionIds.sorted { $0.key < $1.key }.map { ($0, JSON($1)) }))
         object["accepted"] = .object(
             JSONObject(
                 members: accepted.sorted { $0.value.seq < $1.value.seq }
@@ -94,7 +95,9 @@ extension SessionState {
             runningTurn = RunningTurn(turnId: turnId, startedAt: Timestamp(milliseconds: Int64(startedAt)))
         }
         for entry in json["pending"]?.arrayValue ?? [] {
-            guard let data = entry["data"]?.objectValue, let requestId = data["requestId"]?.stringValue else { return nil }
+            guard let data = entry["data"]?.objectValue, let requestId = data["requestId"]?.stringValue else {
+                return nil
+            }
             pending.append(
                 PendingRequest(
                     requestId: requestId, isQuestion: entry["question"]?.boolValue ?? false,

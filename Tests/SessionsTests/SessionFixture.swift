@@ -5,6 +5,7 @@ import Glibc
 import HubProtocol
 import JSON
 import Providers
+
 @testable import Sessions
 
 /// A service on a temporary home, with a loop that the test turns by hand.

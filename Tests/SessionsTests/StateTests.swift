@@ -26,7 +26,9 @@ import Testing
         #expect(session.state.model == "large" && session.state.contextUsed == 10)
     }
 
-    @Test(arguments: [("", nil), ("  hi\nmore", "hi"), (String(repeating: "x", count: 100), String(repeating: "x", count: 80))])
+    @Test(arguments: [
+        ("", nil), ("  hi\nmore", "hi"), (String(repeating: "x", count: 100), String(repeating: "x", count: 80)),
+    ])
     func theFirstMessageMakesTheTitle(content: String, title: String?) {
         #expect(SessionState.title(from: content) == title)
     }

@@ -72,7 +72,9 @@ import Testing
         fixture.turn()
         #expect(fixture.provider.calls.last == .send("two", turnId: "t2"))
         #expect(session.state.queue.map(\.content) == ["three"])
-        #expect(throws: Failure.self) { try session.accept("x", clientMessageId: nil, mode: .reject, by: fixture.client) }
+        #expect(throws: Failure.self) {
+            try session.accept("x", clientMessageId: nil, mode: .reject, by: fixture.client)
+        }
     }
 
     @Test func theSameClientMessageIdIsAnsweredWithTheFirstResult() throws {
@@ -198,7 +200,9 @@ import Testing
         let session = try fixture.makeSession()
         let seq = session.state.lastSeq
         for text in ["", "this is too long"] {
-            #expect(throws: Failure.self) { try session.accept(text, clientMessageId: nil, mode: .queue, by: fixture.client) }
+            #expect(throws: Failure.self) {
+                try session.accept(text, clientMessageId: nil, mode: .queue, by: fixture.client)
+            }
         }
         #expect(session.state.lastSeq == seq && fixture.providers.made.isEmpty)
     }

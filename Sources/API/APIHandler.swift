@@ -1,0 +1,156 @@
+import EventLog
+import EventLoop
+import HTTP1
+import HubProtocol
+import JSON
+package import Server
+package import Sessions
+
+/// Answers every request of the API: finds the route, has it carried out, and gives the answer its form.
+package final class APIHandler: HTTPHandler {
+    let service: SessionService
+    let hub: StreamHub
+    let providers: any ProviderDirectory
+    /// The daemon owns this handler.
+    unowned let core: any CoreControl
+    /// Issues tickets for browsers.
+    package weak var accessGuard: AccessGuard?
+    private let maxClients: Int
+    private let compresses: Bool
+    private var router = Router()
+
+    package init(
+        service: SessionService, hub: StreamHub, core: any CoreControl, providers: any ProviderDirectory,
+        maxClients: Int, compresses: Bool = true
+    ) {
+        self.service = service
+        self.hub = hub
+        self.core = core
+        self.providers = providers
+        self.maxClients = maxClients
+        self.compresses = compresses
+        addCoreRoutes(to: &router)
+        addSessionRoutes(to: &router)
+        addTicketRoutes(to: &router)
+    }
+
+    package func handle(_ request: HTTPRequest, _ responder: HTTPResponder) {
+        // What monitors ask for all the time, answered without looking at tables.
+        if request.head.isPath("/health"), request.head.method == .get {
+            return responder.respond(json: JSON.object(health).serialize())
+        }
+        do throws(Failure) {
+            let path = try segments(of: request.head)
+            if path == ["stream"] { return try acceptStream(request, responder) }
+            give(try answer(request, path), responder)
+        } catch {
+            give(error, responder)
+        }
+    }
+
+    /// The path below `/api/v1`; the three that monitors know are at the root, too.
+    private func segments(of head: HTTPRequestHead) throws(Failure) -> [String] {
+        let segments: [String]
+        do throws(PathSegments.Invalid) {
+            segments = try PathSegments(head.path).segments
+        } catch {
+            throw Failure(code: "invalid_request", message: "The path is not valid: \(error.message).")
+        }
+        if segments.count > 2, segments[0] == "api", segments[1] == "v1" { return Array(segments[2...]) }
+        if segments.count == 1, ["health", "status", "metrics"].contains(segments[0]) { return segments }
+        throw APIHandler.noRoute
+    }
+
+    static let noRoute = Failure(code: "not_found", message: "There is nothing here. The API is below /api/v1.")
+
+    private func answer(_ request: HTTPRequest, _ path: [String]) throws(Failure) -> APIReply {
+        switch router.match(request.head.method, path) {
+        case .notFound: throw APIHandler.noRoute
+        case .wrongMethod(let allowed):
+            let names = allowed.map(\.description).joined(separator: ", ")
+            let failure = Failure(code: "method_not_allowed", message: "This path takes \(names) only.")
+            return .json(405, failure.httpBody, headers: [("Allow", names)])
+        case .found(let handler, let parameters):
+            let isStream = request.head.headers["accept"]?.lowercased().contains("text/event-stream") == true
+            let client = ClientIdentity(
+                name: String((request.head.headers["user-agent"] ?? "unnamed").prefix(64)),
+                id: "h\(request.connectionID)", transport: isStream ? "sse" : "http")
+            return try handler(
+                APIRequest(
+                    method: request.head.method, parameters: parameters, query: query(of: request.head),
+                    headers: request.head.headers, body: request.body, client: client))
+        }
+    }
+
+    private func query(of head: HTTPRequestHead) throws(Failure) -> Fields {
+        var object = JSONObject()
+        do throws(QueryItems.Invalid) {
+            for item in try QueryItems(head.query).items { object[item.name] = JSON(item.value) }
+        } catch {
+            throw Failure(code: "invalid_request", message: "The query is not valid: \(error.message).")
+        }
+        return Fields(object)
+    }
+
+    // MARK: Answers
+
+    private func give(_ reply: APIReply, _ responder: HTTPResponder) {
+        switch reply {
+        case .json(let status, let json, let headers):
+            var fields = HTTPHeaders.json
+            for (name, value) in headers { fields.append(name, value) }
+            responder.respond(status: status, headers: fields, body: json.serialize())
+        case .text(let status, let contentType, let bytes):
+            let headers: HTTPHeaders = [
+                "content-type": contentType, "x-content-type-options": "nosniff", "cache-control": "no-store",
+            ]
+            responder.respond(status: status, headers: headers, body: bytes)
+        case .empty(let status): responder.respond(status: status)
+        case .kept(let session, let reply):
+            session.log.afterCommit { [self] in give(reply, responder) }
+        case .later(let begin):
+            begin { [weak self] result in
+                switch result {
+                case .success(let reply): self?.give(reply, responder)
+                case .failure(let failure): self?.give(failure, responder)
+                }
+            }
+        case .eventStream(let begin):
+            let client = EventStreamClient(hub: hub)
+            let headers: HTTPHeaders = [
+                "content-type": "text/event-stream", "cache-control": "no-store", "x-content-type-options": "nosniff",
+            ]
+            guard let stream = responder.stream(headers: headers, observer: client) else { return }
+            begin(client, stream)
+        }
+    }
+
+    private func give(_ failure: Failure, _ responder: HTTPResponder) {
+        give(.json(failure.httpStatus, failure.httpBody), responder)
+    }
+
+    // MARK: Streams
+
+    func requireRoom() throws(Failure) {
+        guard hub.clientCount < maxClients else {
+            throw Failure(
+                code: "too_many_clients",
+                message: "\(maxClients) clients are connected, as many as limits.maxClients allows.", recoverable: true)
+        }
+    }
+
+    private func acceptStream(_ request: HTTPRequest, _ responder: HTTPResponder) throws(Failure) {
+        guard request.head.method == .get else {
+            return give(
+                .json(
+                    405, Failure(code: "method_not_allowed", message: "This path takes GET only.").httpBody,
+                    headers: [("Allow", "GET")]), responder)
+        }
+        try requireRoom()
+        let client = StreamClient(hub: hub)
+        guard
+            let connection = responder.acceptWebSocket(client, settings: WebSocketSettings(compresses: compresses))
+        else { return }
+        client.begin(connection)
+    }
+}

@@ -1,0 +1,60 @@
+import HTTP1
+import HubProtocol
+import JSON
+import Server
+import Sessions
+
+/// A request as the routes see it.
+struct APIRequest {
+    let method: HTTPMethod
+    /// The variable parts of the path, in order.
+    let parameters: [String]
+    let query: Fields
+    let headers: HTTPHeaders
+    let body: [UInt8]
+    let client: ClientIdentity
+
+    func fields() throws(Failure) -> Fields { try Fields(body: body) }
+}
+
+/// What a route answers.
+enum APIReply {
+    case json(Int, JSON, headers: [(String, String)] = [])
+    case text(Int, contentType: String, [UInt8])
+    case empty(Int)
+    /// The answer is given only when the session's log has kept what was done.
+    indirect case kept(Session, APIReply)
+    /// The answer needs something that takes time; the closure is called with the function that gives it.
+    case later((@escaping (Result<APIReply, Failure>) -> Void) -> Void)
+    /// A stream of server-sent events.
+    case eventStream((EventStreamClient, ResponseStream) -> Void)
+}
+
+extension Failure {
+    /// The HTTP status of an error, by its code.
+    var httpStatus: Int {
+        switch code {
+        case "invalid_json", "invalid_request", "missing_field", "unknown_type": 400
+        case "token_required": 401
+        case "origin_not_allowed", "forbidden": 403
+        case "not_found", "session_not_found", "request_not_found", "provider_not_found": 404
+        case "method_not_allowed": 405
+        case "already_resolved", "busy", "already_started", "turn_not_queued", "provider_not_installed",
+            "provider_disabled":
+            409
+        case "payload_too_large": 413
+        case "wrong_host": 421
+        case "too_many_requests": 429
+        case "log_unavailable", "shutting_down", "too_many_clients": 503
+        default: 500
+        }
+    }
+
+    var httpBody: JSON {
+        var error: JSONObject = ["code": JSON(code), "message": JSON(message)]
+        var details = self.details
+        if let retryAfter { details["retryAfter"] = JSON(retryAfter) }
+        if !details.isEmpty { error["details"] = .object(details) }
+        return ["error": .object(error)]
+    }
+}

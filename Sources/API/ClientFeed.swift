@@ -1,0 +1,157 @@
+import EventLog
+import HubProtocol
+import JSON
+import Sessions
+
+/// What a feed writes into: a WebSocket or an event stream.
+protocol FrameSink: AnyObject {
+    /// - Parameter isEphemeral: it may be left out when the client is slow.
+    func send(_ frame: OutgoingFrame, isEphemeral: Bool)
+    /// What waits to be written, in bytes.
+    var queuedBytes: Int { get }
+    /// Asks to be told, once, when no more than this is waiting.
+    func notifyWhenDrained(below bytes: Int)
+}
+
+/// One client's view of the sessions: which it wants, and where it is in those that are being replayed to it.
+///
+/// The seam between replay and live: while a session is being replayed, its live events are not sent, since the replay
+/// will read them from the log; the step that finds the replay at the log's committed end makes the session live.
+/// Both happen on the loop, so no event can fall between.
+final class ClientFeed {
+    enum Selection: Equatable {
+        case all
+        case only(Set<String>)
+
+        func contains(_ sessionId: String) -> Bool {
+            switch self {
+            case .all: true
+            case .only(let ids): ids.contains(sessionId)
+            }
+        }
+    }
+
+    /// What may be queued by a replay before it waits for the client, in bytes.
+    private static let replayWindow = 256 << 10
+
+    let sink: any FrameSink
+    private let hub: StreamHub
+    private(set) var selection = Selection.all
+    private(set) var wantsChunks = true
+    /// Sessions being replayed, each with the seq that was sent last.
+    private var replays: [(sessionId: String, after: Int)] = []
+    /// Where each replayed session met live.
+    private var met: JSONObject = [:]
+    private var announcesSync = false
+    /// Frames that wait until it is known whether the client brings cursors.
+    private var held: [(sessionId: String, frame: OutgoingFrame, isEphemeral: Bool)]?
+    private static let maxHeld = 1024
+    /// Nothing to filter and nothing to replay: the way of nearly every delivery.
+    private var isDirect = false
+
+    init(sink: any FrameSink, hub: StreamHub, holds: Bool) {
+        self.sink = sink
+        self.hub = hub
+        held = holds ? [] : nil
+        updateDirect()
+    }
+
+    private func updateDirect() {
+        isDirect = held == nil && replays.isEmpty && selection == .all && wantsChunks
+    }
+
+    /// Offers a session's frame; it is sent, held or passed over as the client's state wants it.
+    @inline(__always)
+    func offer(_ frame: OutgoingFrame, of sessionId: String, isEphemeral: Bool) {
+        if isDirect { return sink.send(frame, isEphemeral: isEphemeral) }
+        offerFiltered(frame, of: sessionId, isEphemeral: isEphemeral)
+    }
+
+    private func offerFiltered(_ frame: OutgoingFrame, of sessionId: String, isEphemeral: Bool) {
+        guard selection.contains(sessionId), wantsChunks || !isEphemeral else { return }
+        if held != nil {
+            held?.append((sessionId, frame, isEphemeral))
+            if let count = held?.count, count > ClientFeed.maxHeld { release() }
+            return
+        }
+        // Pieces of text, too, wait for the replay: they would refer to an item that the client hasn't heard of.
+        guard !replays.contains(where: { $0.sessionId == sessionId }) else { return }
+        sink.send(frame, isEphemeral: isEphemeral)
+    }
+
+    /// The client has said nothing so far: it wants everything from the beginning of its connection.
+    func release() {
+        guard let frames = held else { return }
+        held = nil
+        updateDirect()
+        for entry in frames { offer(entry.frame, of: entry.sessionId, isEphemeral: entry.isEphemeral) }
+    }
+
+    /// What the client asked for.
+    /// - Parameter cursors: by session, the seq up to which it has everything.
+    func configure(selection: Selection?, wantsChunks: Bool?, cursors: [(sessionId: String, after: Int)]?) {
+        if let selection { self.selection = selection }
+        if let wantsChunks { self.wantsChunks = wantsChunks }
+        for cursor in cursors ?? [] { begin(cursor) }
+        let frames = held
+        held = nil
+        updateDirect()
+        let resumed = Set((cursors ?? []).map(\.sessionId))
+        // What was held of a session with a cursor comes by its replay.
+        for entry in frames ?? [] where !resumed.contains(entry.sessionId) {
+            offer(entry.frame, of: entry.sessionId, isEphemeral: entry.isEphemeral)
+        }
+        announcesSync = announcesSync || cursors != nil
+        pump()
+    }
+
+    private func begin(_ cursor: (sessionId: String, after: Int)) {
+        guard let state = hub.service.state(of: cursor.sessionId), cursor.after <= state.lastSeq else {
+            let lastSeq = hub.service.state(of: cursor.sessionId)?.lastSeq
+            let reason = lastSeq == nil ? "the session is gone" : "the cursor is ahead of the log"
+            hub.send(
+                "sync:resync", to: sink, sessionId: cursor.sessionId,
+                [
+                    "sessionId": JSON(cursor.sessionId), "reason": JSON(reason), "earliestSeq": 1,
+                    "lastSeq": JSON(lastSeq ?? 0),
+                ])
+            return
+        }
+        replays.removeAll { $0.sessionId == cursor.sessionId }
+        replays.append(cursor)
+    }
+
+    /// Goes on with the replays as far as the client keeps up. Called again when its queue has drained.
+    func pump() {
+        while let next = replays.first, sink.queuedBytes < ClientFeed.replayWindow {
+            guard let session = try? hub.service.session(next.sessionId) else {
+                replays.removeFirst()
+                continue
+            }
+            let log = session.log
+            do throws(LogError) {
+                let slice = try log.read(after: next.after, maxBytes: 128 << 10)
+                for line in slice.lines {
+                    guard let frame = hub.frame(ofLine: slice.block[line.range], sessionId: next.sessionId) else {
+                        continue
+                    }
+                    sink.send(frame, isEphemeral: false)
+                }
+                replays[0].after = slice.lastSeq ?? next.after
+                if slice.isLast || replays[0].after >= log.committedSeq {
+                    met[next.sessionId] = JSON(replays[0].after)
+                    replays.removeFirst()
+                }
+            } catch {
+                replays.removeFirst()
+                hub.send("session:error", to: sink, sessionId: next.sessionId, Session.logUnavailable(error).json)
+            }
+        }
+        guard replays.isEmpty else { return sink.notifyWhenDrained(below: ClientFeed.replayWindow / 2) }
+        updateDirect()
+        guard announcesSync else { return }
+        announcesSync = false
+        hub.send("sync:complete", to: sink, ["cursors": .object(met)])
+        met = [:]
+    }
+}

@@ -1,0 +1,96 @@
+package import Base
+package import HubProtocol
+package import JSON
+
+/// What the routes need of the daemon around them.
+package protocol CoreControl: AnyObject {
+    var identity: CoreIdentity { get }
+    /// The settings that clients may see.
+    var settings: JSONObject { get }
+    /// Processes that the daemon has started and that still run, with what they take.
+    var children: [ChildUsage] { get }
+    /// The daemon's own resident memory, in bytes.
+    var residentMemory: Int { get }
+    /// Connection and frame counters of the server.
+    var traffic: TrafficCounters { get }
+    /// Begins to stop; the answer to the request that asked is still sent.
+    func shutDown(graceMs: Int?, by client: String)
+}
+
+package struct CoreIdentity: Sendable {
+    package var version: String
+    package var instanceId: String
+    package var pid: Int32
+    package var host: String
+    package var port: UInt16
+    package var startedAt: Timestamp
+
+    package init(version: String, instanceId: String, pid: Int32, host: String, port: UInt16, startedAt: Timestamp) {
+        self.version = version
+        self.instanceId = instanceId
+        self.pid = pid
+        self.host = host
+        self.port = port
+        self.startedAt = startedAt
+    }
+
+    /// Seconds since the start.
+    package var uptime: Double { Double(Timestamp.now.milliseconds - startedAt.milliseconds) / 1000 }
+
+    package var json: JSONObject {
+        [
+            "version": JSON(version), "instanceId": JSON(instanceId), "pid": .int(Int64(pid)), "host": JSON(host),
+            "port": .int(Int64(port)), "startedAt": JSON(startedAt.description), "protocol": 1,
+        ]
+    }
+}
+
+package struct ChildUsage: Sendable {
+    package var pid: Int32
+    package var providerId: String
+    package var sessionId: String
+    /// Resident memory of the process and all its descendants, in bytes.
+    package var residentMemory: Int
+    package var processes: Int
+
+    package init(pid: Int32, providerId: String, sessionId: String, residentMemory: Int, processes: Int) {
+        self.pid = pid
+        self.providerId = providerId
+        self.sessionId = sessionId
+        self.residentMemory = residentMemory
+        self.processes = processes
+    }
+
+    var json: JSON {
+        [
+            "pid": .int(Int64(pid)), "providerId": JSON(providerId), "sessionId": JSON(sessionId),
+            "rss": JSON(residentMemory), "processes": JSON(processes),
+        ]
+    }
+}
+
+package struct TrafficCounters: Sendable {
+    package var connectionsOpen = 0
+    package var connectionsAccepted = 0
+    package var connectionsRefused = 0
+    package var requests = 0
+    package var webSockets = 0
+    package var framesSent = 0
+    package var framesReceived = 0
+    package var bytesSent = 0
+    package var bytesReceived = 0
+    package var queuedBytes = 0
+    package var ephemeralDropped = 0
+    package var clientsEvicted = 0
+
+    package init() {}
+}
+
+/// The providers, as clients see them.
+package protocol ProviderDirectory: AnyObject {
+    /// The provider records, in a fixed order.
+    var records: [JSON] { get }
+    func record(_ providerId: String) -> JSONObject?
+    /// Looks anew whether the provider is installed and logged in.
+    func check(_ providerId: String, _ done: @escaping (Result<JSONObject, Failure>) -> Void)
+}

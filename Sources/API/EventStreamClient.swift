@@ -1,0 +1,47 @@
+import HubProtocol
+import JSON
+import Server
+
+/// One client on a stream of server-sent events: one session, replayed from a cursor and then live.
+final class EventStreamClient: SubscriberObserver {
+    private let hub: StreamHub
+    private var feed: ClientFeed?
+    private var stream: ResponseStream?
+
+    init(hub: StreamHub) { self.hub = hub }
+
+    /// The stream holds its observer, and so this client, for as long as it is open.
+    func begin(_ stream: ResponseStream, sessionId: String, after: Int, wantsChunks: Bool) {
+        self.stream = stream
+        let feed = ClientFeed(sink: EventStreamSink(stream), hub: hub, holds: true)
+        self.feed = feed
+        hub.add(feed)
+        feed.configure(selection: .only([sessionId]), wantsChunks: wantsChunks, cursors: [(sessionId, after)])
+    }
+
+    func subscriberDidDrain(_ subscriber: Subscriber) { feed?.pump() }
+
+    func subscriberIsSlow(_ subscriber: Subscriber, queued: Int, limit: Int) {
+        feed?.sink.send(hub.slowFrame(queued: queued, limit: limit), isEphemeral: false)
+    }
+
+    func subscriberEvictionNotice(_ subscriber: Subscriber) -> [UInt8]? {
+        Array("event: client:evicted\ndata: ".utf8) + hub.evictedFrame().text + Array("\n\n".utf8)
+    }
+
+    func subscriberDidClose(_ subscriber: Subscriber) {
+        if let feed { hub.remove(feed) }
+        feed = nil
+        stream = nil
+    }
+}
+
+final class EventStreamSink: FrameSink {
+    private let stream: ResponseStream
+
+    init(_ stream: ResponseStream) { self.stream = stream }
+
+    func send(_ frame: OutgoingFrame, isEphemeral: Bool) { stream.enqueue(frame.eventStream, ephemeral: isEphemeral) }
+    func notifyWhenDrained(below bytes: Int) { stream.notifyWhenDrained(below: bytes) }
+    var queuedBytes: Int { stream.queuedBytes }
+}

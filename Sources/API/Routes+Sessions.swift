@@ -1,0 +1,174 @@
+import EventLog
+import HTTP1
+import HubProtocol
+import JSON
+import Sessions
+
+/// Sessions over HTTP.
+extension APIHandler {
+    func addSessionRoutes(to router: inout Router) {
+        router.add(.get, "sessions") { [self] request throws(Failure) in try listSessions(request) }
+        router.add(.post, "sessions") { [self] request throws(Failure) in
+            let session = try service.create(SessionCommands.creation(request.fields()), by: request.client)
+            let location = [("Location", "/api/v1/sessions/\(session.id)")]
+            return .kept(session, .json(201, .object(record(of: session)), headers: location))
+        }
+        router.add(.get, "sessions/*") { [self] request throws(Failure) in
+            let session = try service.session(request.parameters[0])
+            return .json(200, .object(record(of: session)))
+        }
+        router.add(.patch, "sessions/*") { [self] request throws(Failure) in try changeSession(request) }
+        router.add(.delete, "sessions/*") { [self] request throws(Failure) in
+            try service.delete(request.parameters[0], by: request.client)
+            return .empty(204)
+        }
+        router.add(.post, "sessions/*/messages") { [self] request throws(Failure) in
+            let session = try service.session(request.parameters[0])
+            let accepted = try SessionCommands.accept(request.fields(), in: session, by: request.client)
+            return .kept(session, .json(202, .object(accepted.json)))
+        }
+        router.add(.delete, "sessions/*/messages/*") { [self] request throws(Failure) in
+            let session = try service.session(request.parameters[0])
+            try session.withdraw(request.parameters[1], by: request.client)
+            return .kept(session, .empty(204))
+        }
+        router.add(.post, "sessions/*/interrupt") { [self] request throws(Failure) in
+            let session = try service.session(request.parameters[0])
+            return .kept(session, .json(202, ["interrupting": JSON(session.interrupt(by: request.client))]))
+        }
+        router.add(.post, "sessions/*/stop") { [self] request throws(Failure) in
+            let session = try service.session(request.parameters[0])
+            session.stop(by: request.client)
+            return .kept(session, .json(202, [:]))
+        }
+        router.add(.post, "sessions/*/resume") { [self] request throws(Failure) in
+            let session = try service.session(request.parameters[0])
+            session.releaseQueue(by: request.client)
+            return .kept(session, .json(202, [:]))
+        }
+        router.add(.post, "sessions/*/permissions/*") { [self] request throws(Failure) in
+            let session = try service.session(request.parameters[0])
+            let result = try SessionCommands.answerPermission(
+                request.fields(), requestId: request.parameters[1], in: session, by: request.client)
+            return .kept(session, .json(200, .object(result)))
+        }
+        router.add(.post, "sessions/*/questions/*") { [self] request throws(Failure) in
+            let session = try service.session(request.parameters[0])
+            let result = try SessionCommands.answerQuestion(
+                request.fields(), requestId: request.parameters[1], in: session, by: request.client)
+            return .kept(session, .json(200, .object(result)))
+        }
+        router.add(.get, "sessions/*/events") { [self] request throws(Failure) in try events(request) }
+    }
+
+    private func record(of session: Session) -> JSONObject {
+        var record = session.state.record
+        record["messages"] = .array(session.newestMessages())
+        return record
+    }
+
+    private func listSessions(_ request: APIRequest) throws(Failure) -> APIReply {
+        let limit = try request.query.number("limit", in: 1...1000) ?? 100
+        let status = try request.query.string("status")
+        if let status, SessionState.Status(rawValue: status) == nil {
+            throw Failure(
+                code: "invalid_request", message: "status is idle, running, waiting or failed.",
+                details: ["field": "status"])
+        }
+        let text = try request.query.string("q")?.lowercased()
+        var states = service.states
+        if let status { states = states.filter { $0.status.rawValue == status } }
+        if let text { states = states.filter { ($0.title ?? "").lowercased().contains(text) } }
+        if let after = try request.query.string("after") {
+            guard let index = states.firstIndex(where: { $0.sessionId == after }) else {
+                throw Failure(
+                    code: "invalid_request", message: "after must be the id of a session in the list.",
+                    details: ["field": "after"])
+            }
+            states.removeFirst(index + 1)
+        }
+        let page = states.prefix(limit)
+        var answer: JSONObject = ["sessions": .array(page.map { .object($0.record) })]
+        if states.count > limit { answer["next"] = page.last.map { JSON($0.sessionId) } }
+        return .json(200, .object(answer))
+    }
+
+    private func changeSession(_ request: APIRequest) throws(Failure) -> APIReply {
+        let fields = try request.fields()
+        let title = try fields.string("title")
+        let tags = try fields.strings("tags")
+        let model = try fields.string("model")
+        let mode = try fields.string("mode")
+        guard title != nil || tags != nil || model != nil || mode != nil else {
+            throw Failure(code: "missing_field", message: "Nothing to change: give title, tags, model or mode.")
+        }
+        let session = try service.session(request.parameters[0])
+        // All are checked before the first is applied: a bad field changes nothing.
+        try Session.check(title: title, tags: tags, model: model, mode: mode)
+        if let title { try session.rename(title, by: request.client) }
+        if let tags { try session.setTags(tags, by: request.client) }
+        if let model { try session.setModel(model, by: request.client) }
+        if let mode { try session.setMode(mode, by: request.client) }
+        return .kept(session, .json(200, .object(record(of: session))))
+    }
+
+    private func events(_ request: APIRequest) throws(Failure) -> APIReply {
+        let session = try service.session(request.parameters[0])
+        let after = try request.query.number("after", in: 0...Int.max)
+        if request.headers["accept"]?.lowercased().contains("text/event-stream") == true {
+            return try eventStream(request, session, after: after)
+        }
+        let limit = try request.query.number("limit", in: 1...SessionCommands.pageLimit) ?? 100
+        if let before = try request.query.number("before", in: 1...Int.max) {
+            guard after == nil else {
+                throw Failure(code: "invalid_request", message: "Give after or before, not both.")
+            }
+            return .json(200, try SessionCommands.page(before: before, limit: limit, in: session))
+        }
+        return .text(200, contentType: "application/json", try page(of: session, after: after ?? 0, limit: limit))
+    }
+
+    /// The page after a cursor, with the records' lines as they stand in the log.
+    private func page(of session: Session, after: Int, limit: Int) throws(Failure) -> [UInt8] {
+        let log = session.log
+        var bytes = Array(#"{"events":["#.utf8)
+        var cursor = after
+        var count = 0
+        do throws(LogError) {
+            while count < limit, cursor < log.committedSeq {
+                let slice = try log.read(after: cursor, maxBytes: 256 << 10)
+                guard let last = slice.lastSeq else { break }
+                for line in slice.lines where count < limit {
+                    if count > 0 { bytes.append(UInt8(ascii: ",")) }
+                    bytes.append(contentsOf: slice.block[line.range])
+                    count += 1
+                    cursor = line.seq
+                }
+                if slice.isLast || cursor < last { break }
+            }
+        } catch {
+            throw Session.logUnavailable(error)
+        }
+        bytes.append(contentsOf: #"],"lastSeq":\#(log.committedSeq),"hasMore":\#(cursor < log.committedSeq)}"#.utf8)
+        return bytes
+    }
+
+    private func eventStream(_ request: APIRequest, _ session: Session, after: Int?) throws(Failure) -> APIReply {
+        var after = after
+        if let last = request.headers["last-event-id"] {
+            guard let seq = Int(last), seq >= 0 else {
+                throw Failure(
+                    code: "invalid_request", message: "Last-Event-ID must be a seq.",
+                    details: ["field": "Last-Event-ID"])
+            }
+            after = seq
+        }
+        let chunks = try request.query.string("chunks")
+        try requireRoom()
+        let cursor = after ?? 0
+        let sessionId = session.id
+        return .eventStream { client, stream in
+            client.begin(stream, sessionId: sessionId, after: cursor, wantsChunks: chunks != "false")
+        }
+    }
+}

@@ -1,0 +1,90 @@
+import Base
+import EventLog
+import HubProtocol
+import JSON
+import Sessions
+
+/// What HTTP and the WebSocket both let clients do with a session: the same fields, the same checks, the same answers.
+enum SessionCommands {
+    static func creation(_ fields: Fields) throws(Failure) -> SessionService.Creation {
+        var creation = SessionService.Creation(
+            providerId: ProviderID.resolve(try fields.requiredString("providerId")),
+            workspace: try fields.string("workspace") ?? homeDirectory())
+        creation.model = try fields.string("model")
+        creation.mode = try fields.string("mode")
+        creation.title = try fields.string("title")
+        creation.tags = try fields.strings("tags") ?? []
+        creation.settings = try fields.object("settings") ?? [:]
+        return creation
+    }
+
+    static func accept(_ fields: Fields, in session: Session, by client: ClientIdentity) throws(Failure)
+        -> AcceptedMessage
+    {
+        let content = try fields.requiredString("content")
+        let clientMessageId = try fields.string("clientMessageId")
+        if let clientMessageId, clientMessageId.isEmpty || clientMessageId.utf8.count > 128 {
+            throw Failure(
+                code: "invalid_request", message: "clientMessageId has 1 to 128 bytes.",
+                details: ["field": "clientMessageId"])
+        }
+        let modeName = try fields.string("mode") ?? "queue"
+        guard let mode = MessageMode(rawValue: modeName) else {
+            throw Failure(
+                code: "invalid_request", message: "mode is \"queue\" or \"reject\".", details: ["field": "mode"])
+        }
+        return try session.accept(content, clientMessageId: clientMessageId, mode: mode, by: client)
+    }
+
+    /// `{optionId, message?}`, or `{outcome: "cancelled"}`.
+    static func answerPermission(
+        _ fields: Fields, requestId: String? = nil, in session: Session, by client: ClientIdentity
+    ) throws(Failure) -> JSONObject {
+        let requestId = try fields.requiredString("requestId", unless: requestId)
+        let optionId = try fields.string("optionId")
+        if optionId == nil, try fields.string("outcome") != "cancelled" {
+            throw Failure(
+                code: "missing_field", message: "optionId is missing (or outcome: \"cancelled\").",
+                details: ["field": "optionId"])
+        }
+        return try session.answerPermission(
+            requestId, optionId: optionId, message: fields.string("message"), by: client)
+    }
+
+    /// `{answers}`, or `{outcome: "declined"}`.
+    static func answerQuestion(
+        _ fields: Fields, requestId: String? = nil, in session: Session, by client: ClientIdentity
+    ) throws(Failure) -> JSONObject {
+        let requestId = try fields.requiredString("requestId", unless: requestId)
+        let answers = try fields.object("answers")
+        if answers == nil, try fields.string("outcome") != "declined" {
+            throw Failure(
+                code: "missing_field", message: "answers is missing (or outcome: \"declined\").",
+                details: ["field": "answers"])
+        }
+        return try session.answerQuestion(requestId, answers: answers, by: client)
+    }
+
+    static let pageLimit = 1000
+
+    /// The page before a cursor, oldest first.
+    static func history(_ fields: Fields, in session: Session) throws(Failure) -> JSON {
+        let before = try fields.int("beforeSeq", in: 1...Int.max)
+        let limit = try fields.int("limit", in: 1...pageLimit) ?? 100
+        return try page(before: before, limit: limit, in: session)
+    }
+
+    static func page(before: Int?, limit: Int, in session: Session) throws(Failure) -> JSON {
+        do throws(LogError) {
+            let page = try session.log.page(before: before ?? .max, limit: limit)
+            var answer: JSONObject = [
+                "events": .array(page.records.map(\.json)), "lastSeq": JSON(session.log.committedSeq),
+                "hasMore": JSON(page.next != nil),
+            ]
+            answer["next"] = page.next.map { JSON($0) }
+            return .object(answer)
+        } catch {
+            throw Session.logUnavailable(error)
+        }
+    }
+}

@@ -1,0 +1,115 @@
+import EventLoop
+import HubProtocol
+import JSON
+import Server
+import Sessions
+
+/// One client on a WebSocket. Its connection holds it as its handler.
+final class StreamClient: WebSocketHandler {
+    let hub: StreamHub
+    private(set) var identity: ClientIdentity
+    private(set) var connection: WebSocketConnection?
+    private var feed: ClientFeed?
+
+    init(hub: StreamHub) {
+        self.hub = hub
+        identity = ClientIdentity(name: "unnamed", id: hub.makeClientId(), transport: "websocket")
+    }
+
+    func begin(_ connection: WebSocketConnection) {
+        self.connection = connection
+        let feed = ClientFeed(sink: WebSocketSink(connection), hub: hub, holds: true)
+        self.feed = feed
+        hub.add(feed, connection)
+        feed.sink.send(hub.stateFrame(), isEphemeral: false)
+        hub.loop.schedule(after: .milliseconds(hub.limits.helloGrace)) { [weak feed] in feed?.release() }
+    }
+
+    // MARK: The connection
+
+    func webSocket(_ connection: WebSocketConnection, received text: [UInt8]) {
+        let json: JSON
+        do throws(JSONError) {
+            json = try JSON.parse(text)
+        } catch {
+            return fail(Failure(code: "invalid_json", message: "The frame is not JSON: \(error)."), requestId: nil)
+        }
+        guard let frame = json.objectValue else {
+            return fail(Failure(code: "invalid_request", message: "A frame must be a JSON object."), requestId: nil)
+        }
+        received(frame)
+    }
+
+    func subscriberDidDrain(_ subscriber: Subscriber) { feed?.pump() }
+
+    func subscriberIsSlow(_ subscriber: Subscriber, queued: Int, limit: Int) {
+        feed?.sink.send(hub.slowFrame(queued: queued, limit: limit), isEphemeral: false)
+    }
+
+    func subscriberEvictionNotice(_ subscriber: Subscriber) -> [UInt8]? { hub.evictedFrame().text }
+
+    func subscriberDidClose(_ subscriber: Subscriber) {
+        if let feed { hub.remove(feed) }
+        feed = nil
+        connection = nil
+    }
+
+    // MARK: Commands
+
+    private func received(_ frame: JSONObject) {
+        let requestId = frame["requestId"]?.stringValue.flatMap { $0.utf8.count <= 128 ? $0 : nil }
+        guard let type = frame["type"]?.stringValue else {
+            return fail(
+                Failure(code: "missing_field", message: "type is missing.", details: ["field": "type"]),
+                requestId: requestId)
+        }
+        if type != "client:hello" { feed?.release() }
+        if let payload = frame["payload"], payload.objectValue == nil, !payload.isNull {
+            return fail(
+                Failure(
+                    code: "invalid_request", message: "payload must be an object.", details: ["field": "payload"]),
+                requestId: requestId)
+        }
+        let command = StreamCommand(type: type, fields: Fields(frame["payload"]?.objectValue ?? [:], outer: frame))
+        do throws(Failure) {
+            let reply = try command.run(on: self)
+            guard let requestId else { return }
+            reply.whenKept { [weak self] in
+                var payload: JSONObject = ["ok": true]
+                payload["result"] = reply.result
+                self?.send("ack", requestId: requestId, payload)
+            }
+        } catch {
+            fail(error, requestId: requestId)
+        }
+    }
+
+    func greet(
+        name: String, selection: ClientFeed.Selection?, chunks: Bool?, cursors: [(sessionId: String, after: Int)]?
+    ) {
+        identity.name = name
+        feed?.configure(selection: selection, wantsChunks: chunks, cursors: cursors)
+    }
+
+    private func fail(_ failure: Failure, requestId: String?) {
+        send("error", requestId: requestId, failure.json)
+        guard let requestId else { return }
+        send("ack", requestId: requestId, ["ok": false, "error": .object(failure.json)])
+    }
+
+    private func send(_ type: String, requestId: String? = nil, _ payload: JSONObject) {
+        feed?.sink.send(hub.makeFrame(type, requestId: requestId, payload), isEphemeral: false)
+    }
+}
+
+final class WebSocketSink: FrameSink {
+    private let connection: WebSocketConnection
+
+    init(_ connection: WebSocketConnection) { self.connection = connection }
+
+    func send(_ frame: OutgoingFrame, isEphemeral: Bool) {
+        connection.enqueue(frame.webSocket, ephemeral: isEphemeral)
+    }
+    func notifyWhenDrained(below bytes: Int) { connection.notifyWhenDrained(below: bytes) }
+    var queuedBytes: Int { connection.queuedBytes }
+}

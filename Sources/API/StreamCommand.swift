@@ -1,0 +1,118 @@
+import EventLog
+import HubProtocol
+import JSON
+import Sessions
+
+/// What a command led to: its result, and the session whose log must keep it before the client may hear of it.
+struct CommandReply {
+    var result: JSON?
+    var session: Session?
+
+    init(_ result: JSON? = nil, keptBy session: Session? = nil) {
+        self.result = result
+        self.session = session
+    }
+
+    /// Runs when what was done is in the file: an answer that a crash could make untrue is not given.
+    func whenKept(_ body: @escaping () -> Void) {
+        guard let session else { return body() }
+        session.log.afterCommit(body)
+    }
+}
+
+/// A frame from a client, checked and carried out.
+struct StreamCommand {
+    let type: String
+    let fields: Fields
+
+    func run(on client: StreamClient) throws(Failure) -> CommandReply {
+        let by = client.identity
+        switch type {
+        case "client:hello": return try hello(client)
+        case "session:create":
+            let session = try client.hub.service.create(SessionCommands.creation(fields), by: by)
+            var record = session.state.record
+            record["messages"] = []
+            return CommandReply(.object(record), keptBy: session)
+        case "session:message":
+            let session = try session(client)
+            let accepted = try SessionCommands.accept(fields, in: session, by: by)
+            return CommandReply(.object(accepted.json), keptBy: session)
+        case "session:interrupt":
+            let session = try session(client)
+            return CommandReply(["interrupting": JSON(session.interrupt(by: by))], keptBy: session)
+        case "session:stop":
+            let session = try session(client)
+            session.stop(by: by)
+            return CommandReply(keptBy: session)
+        case "session:resume":
+            let session = try session(client)
+            session.releaseQueue(by: by)
+            return CommandReply(keptBy: session)
+        case "session:withdraw":
+            let session = try session(client)
+            try session.withdraw(fields.requiredString("turnId"), by: by)
+            return CommandReply(keptBy: session)
+        case "session:rename":
+            let session = try session(client)
+            try session.rename(fields.requiredString("title"), by: by)
+            return CommandReply(keptBy: session)
+        case "session:delete":
+            try client.hub.service.delete(fields.requiredString("sessionId"), by: by)
+            return CommandReply()
+        case "session:history":
+            return CommandReply(try SessionCommands.history(fields, in: session(client)))
+        case "permission:respond":
+            let session = try session(client)
+            return CommandReply(
+                .object(try SessionCommands.answerPermission(fields, in: session, by: by)), keptBy: session)
+        case "question:respond":
+            let session = try session(client)
+            return CommandReply(
+                .object(try SessionCommands.answerQuestion(fields, in: session, by: by)), keptBy: session)
+        default:
+            throw Failure(code: "unknown_type", message: "There is no frame type \"\(type.prefix(64))\".")
+        }
+    }
+
+    private func session(_ client: StreamClient) throws(Failure) -> Session {
+        try client.hub.service.session(fields.requiredString("sessionId"))
+    }
+
+    private func hello(_ client: StreamClient) throws(Failure) -> CommandReply {
+        if let version = try fields.int("protocol", in: 0...Int.max), version != 1 {
+            throw Failure(code: "invalid_request", message: "This daemon speaks protocol 1, not \(version).")
+        }
+        var cursors: [(sessionId: String, after: Int)]?
+        if let resume = try fields.object("resume") {
+            var list: [(sessionId: String, after: Int)] = []
+            for (sessionId, value) in resume {
+                guard let after = value.intValue, after >= 0 else {
+                    throw Failure(
+                        code: "invalid_request", message: "resume maps session ids to the last seq, 0 or more.",
+                        details: ["field": "resume"])
+                }
+                list.append((sessionId, after))
+            }
+            cursors = list
+        }
+        let name = try fields.string("name") ?? "unnamed"
+        client.greet(
+            name: String(name.prefix(64)), selection: try selection(), chunks: try fields.bool("chunks"),
+            cursors: cursors)
+        return CommandReply(["clientId": JSON(client.identity.id)])
+    }
+
+    private func selection() throws(Failure) -> ClientFeed.Selection? {
+        switch fields["subscribe"] {
+        case nil: return nil
+        case .string("all")?: return .all
+        case .array?:
+            return .only(Set(try fields.strings("subscribe") ?? []))
+        default:
+            throw Failure(
+                code: "invalid_request", message: "subscribe is \"all\" or an array of session ids.",
+                details: ["field": "subscribe"])
+        }
+    }
+}

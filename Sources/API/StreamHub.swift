@@ -1,0 +1,177 @@
+import Base
+package import EventLog
+package import EventLoop
+package import HubProtocol
+package import JSON
+package import Server
+package import Sessions
+package import WebSocket
+
+/// What is told to every client that connects, beside the sessions.
+package protocol HubContext: AnyObject {
+    /// `core` of `core:state`.
+    var core: JSONObject { get }
+    var providers: [JSON] { get }
+    var settings: JSONObject { get }
+}
+
+/// Fans what happens out to the clients: encodes each frame once and offers it to every feed.
+package final class StreamHub: SessionObserver {
+    package struct Limits: Sendable {
+        /// For how many of the newest sessions `core:state` carries messages and streaming text.
+        package var snapshotSessions = 20
+        /// Milliseconds that a new client's first frame is waited for before it counts as silent.
+        package var helloGrace = 250
+
+        package init() {}
+    }
+
+    package let service: SessionService
+    package let loop: EventLoop
+    let context: any HubContext
+    let limits: Limits
+    private let encoder: BroadcastEncoder
+    private(set) var feeds: [ClientFeed] = []
+    private var connections: [ObjectIdentifier: WebSocketConnection] = [:]
+    private var nextClient = 1
+    package private(set) var framesEncoded = 0
+
+    package init(
+        service: SessionService, context: any HubContext, encoder: BroadcastEncoder, limits: Limits = Limits()
+    ) {
+        self.service = service
+        self.context = context
+        self.encoder = encoder
+        self.limits = limits
+        loop = service.loop
+        service.observer = self
+    }
+
+    /// Connected clients, event streams included.
+    package var clientCount: Int { feeds.count }
+
+    // MARK: Clients
+
+    func add(_ feed: ClientFeed, _ connection: WebSocketConnection? = nil) {
+        feeds.append(feed)
+        connections[ObjectIdentifier(feed)] = connection
+    }
+
+    func remove(_ feed: ClientFeed) {
+        feeds.removeAll { $0 === feed }
+        connections[ObjectIdentifier(feed)] = nil
+    }
+
+    func makeClientId() -> String {
+        defer { nextClient += 1 }
+        return "c\(nextClient)"
+    }
+
+    // MARK: Frames
+
+    func makeFrame(
+        _ type: String, sessionId: String? = nil, requestId: String? = nil, _ payload: JSONObject
+    ) -> OutgoingFrame {
+        framesEncoded += 1
+        let text = FrameText(type, sessionId: sessionId, requestId: requestId, timestamp: .now, payload: payload)
+        return OutgoingFrame(type, text: text, encoder: encoder)
+    }
+
+    /// The frame of a line of the log; nil for a line that is no record.
+    func frame(ofLine line: ArraySlice<UInt8>, sessionId: String) -> OutgoingFrame? {
+        guard let text = FrameText(line: line, sessionId: sessionId) else { return nil }
+        framesEncoded += 1
+        let head = RecordLine(line)
+        let kind = head.flatMap { EventKind(rawValue: String(decoding: $0.kind, as: UTF8.self)) } ?? .custom
+        return OutgoingFrame(FrameText.type(of: kind), seq: head?.seq, text: text, encoder: encoder)
+    }
+
+    func send(_ type: String, to sink: any FrameSink, sessionId: String? = nil, _ payload: JSONObject) {
+        sink.send(makeFrame(type, sessionId: sessionId, payload), isEphemeral: false)
+    }
+
+    func slowFrame(queued: Int, limit: Int) -> OutgoingFrame {
+        makeFrame("client:slow", ["queued": JSON(queued), "limit": JSON(limit)])
+    }
+
+    func evictedFrame() -> OutgoingFrame {
+        makeFrame("client:evicted", ["reason": "the client reads too slowly"])
+    }
+
+    /// Sends a frame that belongs to no session's log to every client.
+    package func broadcast(_ type: String, sessionId: String? = nil, _ payload: JSONObject) {
+        guard !feeds.isEmpty else { return }
+        let frame = makeFrame(type, sessionId: sessionId, payload)
+        for feed in feeds { feed.sink.send(frame, isEphemeral: false) }
+    }
+
+    /// The first frame of every connection.
+    func stateFrame() -> OutgoingFrame {
+        var sessions: [JSON] = []
+        var pending: [JSON] = []
+        var open: [JSON] = []
+        for (index, state) in service.states.enumerated() {
+            var record = state.record
+            var messages: [JSON] = []
+            if index < limits.snapshotSessions, let session = try? service.session(state.sessionId) {
+                messages = session.newestMessages()
+                open += session.streaming
+            }
+            record["messages"] = .array(messages)
+            sessions.append(.object(record))
+            pending += state.pendingJSON
+        }
+        return makeFrame(
+            "core:state",
+            [
+                "core": .object(context.core), "sessions": .array(sessions), "providers": .array(context.providers),
+                "settings": .object(context.settings), "pending": .array(pending), "open": .array(open),
+            ])
+    }
+
+    // MARK: What happens in the sessions
+
+    package func sessionCreated(_ session: Session) { broadcastRecord("session:created", session) }
+    package func sessionChanged(_ session: Session) { broadcastRecord("session:update", session) }
+
+    private func broadcastRecord(_ type: String, _ session: Session) {
+        guard !feeds.isEmpty else { return }
+        var record = session.state.record
+        record["messages"] = []
+        broadcast(type, sessionId: session.id, record)
+    }
+
+    package func sessionDeleted(_ sessionId: String) {
+        broadcast("session:deleted", sessionId: sessionId, ["id": JSON(sessionId)])
+    }
+
+    package func session(_ session: Session, committed events: [CommittedEvent]) {
+        guard !feeds.isEmpty else { return }
+        for event in events {
+            framesEncoded += 1
+            let text = FrameText(event.record, line: event.line, sessionId: session.id)
+            let frame = OutgoingFrame(
+                FrameText.type(of: event.record.kind), seq: event.record.seq, text: text, encoder: encoder)
+            for feed in feeds { feed.offer(frame, of: session.id, isEphemeral: false) }
+        }
+    }
+
+    package func session(_ session: Session, streamed chunk: StreamChunk) {
+        guard !feeds.isEmpty else { return }
+        framesEncoded += 1
+        let frame = OutgoingFrame("stream:chunk", text: FrameText(chunk, timestamp: .now), encoder: encoder)
+        for feed in feeds { feed.offer(frame, of: session.id, isEphemeral: true) }
+    }
+
+    package func session(_ session: Session, failed failure: Failure) {
+        broadcast("session:error", sessionId: session.id, failure.json)
+    }
+
+    // MARK: The end
+
+    /// Tells every client why its connection is about to close, and closes it.
+    package func closeAll(_ type: String, reason: String, code: WebSocketCloseCode) {
+        broadcast(type, ["reason": JSON(reason)])
+        for connection in connections.values { connection.close(code, reason: reason) }
+    }
+}

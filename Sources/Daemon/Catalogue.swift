@@ -1,0 +1,49 @@
+import API
+import EventLoop
+import HubProtocol
+import JSON
+import ProviderACP
+import ProviderClaude
+import Providers
+import Sessions
+
+/// The providers, as the sessions and the API know them.
+final class Catalogue: ProviderSource, ProviderDirectory {
+    let registry: ProviderRegistry
+
+    init(registry: ProviderRegistry) {
+        self.registry = registry
+        registry.register("claude-stream-json") { launch, start, loop in
+            ClaudeSession(launch: launch, start: start, loop: loop)
+        }
+        registry.register("acp") { launch, start, loop in
+            var configuration = ACPConfiguration(
+                executable: launch.executable, arguments: launch.arguments, environment: launch.environment)
+            configuration.clientVersion = Version.current
+            return ACPSession(start, configuration: configuration, loop: loop)
+        }
+    }
+
+    func problem(with providerId: String) -> Failure? {
+        do throws(Failure) {
+            _ = try registry.launch(providerId)
+            return nil
+        } catch {
+            return error
+        }
+    }
+
+    func makeSession(_ providerId: String, _ start: ProviderStart) throws(Failure) -> any ProviderSession {
+        try registry.makeSession(providerId, start)
+    }
+
+    var records: [JSON] { registry.records.map { .object($0) } }
+
+    func record(_ providerId: String) -> JSONObject? { registry.record(providerId) }
+
+    func check(_ providerId: String, _ done: @escaping (Result<JSONObject, Failure>) -> Void) {
+        registry.check(providerId) { [self] in
+            if let record = registry.record(providerId) { done(.success(record)) }
+        }
+    }
+}

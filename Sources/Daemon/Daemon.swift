@@ -1,0 +1,235 @@
+import API
+import Base
+import EventLog
+import EventLoop
+import Glibc
+import HubProtocol
+import JSON
+import Processes
+import Providers
+import Server
+import Sessions
+import WebSocket
+
+/// The composition of everything, and its life from start to exit. What each part does is in its module.
+final class Daemon: HubContext, CoreControl {
+    let settings: JSONObject
+    let log: ServiceLog
+    let loop: EventLoop
+    let service: SessionService
+    let catalogue: Catalogue
+    private(set) var hub: StreamHub!
+    private(set) var server: HTTPServer!
+    private(set) var identity: CoreIdentity
+    private let home: Home
+    private let configured: Settings
+    private let instance: SingleInstance
+    private let endpoint: EndpointFile
+    private let subreaper: Subreaper
+    private var handler: APIHandler?
+    private var signals: SignalSource?
+    private var idleSince: Duration?
+    private var isStopping = false
+    private var exitCode: Int32 = 0
+
+    init(_ settings: Settings, visible: JSONObject, home: Home, environment: [String: String]) throws(StartError) {
+        let started = Timestamp.now
+        self.home = home
+        configured = settings
+        self.settings = visible
+        instance = try SingleInstance(home)
+        endpoint = EndpointFile(path: home.endpoint)
+        let token = try TokenFile.load(home.token)
+        log = ServiceLog(
+            path: home.logs + "/core.log", level: settings.logLevel, maxBytes: settings.logMaxBytes,
+            keep: settings.logKeep, writesToStderr: true)
+        let store: LogStore<SessionState>
+        do {
+            loop = try EventLoop()
+            subreaper = try Subreaper.enable(on: loop)
+            store = try LogStore<SessionState>(
+                directory: home.sessions, backups: home.backups, loop: loop, durability: settings.durability,
+                backupsToKeep: settings.backupsKept)
+        } catch {
+            throw StartError("\(error)")
+        }
+        let registry = ProviderRegistry(
+            surroundings: ProviderRegistry.Surroundings(
+                hubHome: home.path, program: ownProgram(), environment: environment, owner: home.path),
+            overrides: settings.providers, loop: loop)
+        catalogue = Catalogue(registry: registry)
+        service = SessionService(loop: loop, store: store, providers: catalogue, settings: settings.sessions)
+        service.auditor = AuditLog(
+            path: home.logs + "/audit.log", maxBytes: settings.logMaxBytes, keep: settings.logKeep)
+        identity = CoreIdentity(
+            version: Version.current, instanceId: randomUUID(), pid: getpid(), host: settings.host,
+            port: settings.port, startedAt: started)
+        let log = log
+        store.onRecovery = { report in log.log(.warn, "a session's log was damaged", report.json) }
+        try serve(token: token)
+    }
+
+    /// Opens the door. Requests are answered from the loop's first turn on.
+    private func serve(token: String) throws(StartError) {
+        hub = StreamHub(
+            service: service, context: self,
+            encoder: BroadcastEncoder(compressionThreshold: configured.server.compressionThreshold),
+            limits: configured.hub)
+        let handler = APIHandler(
+            service: service, hub: hub, core: self, providers: catalogue, maxClients: configured.maxClients,
+            compresses: configured.compresses)
+        self.handler = handler
+        var access = configured.access
+        access.token = Array(token.utf8)
+        let accessGuard = AccessGuard(access)
+        handler.accessGuard = accessGuard
+        server = HTTPServer(loop: loop, limits: configured.server, accessGuard: accessGuard, handler: handler)
+        do throws(ServerError) {
+            for address in try addresses() { identity.port = try server.listen(on: address).port }
+        } catch {
+            throw StartError(
+                "\(error)", exitCode: error.code == .addressInUse ? .addressInUse : .failure)
+        }
+        catalogue.registry.onChange = { [weak self] providerId in
+            guard let self, let record = catalogue.record(providerId) else { return }
+            hub.broadcast("provider:update", record)
+        }
+    }
+
+    private func addresses() throws(ServerError) -> [SocketAddress] {
+        if let address = SocketAddress(numericHost: configured.host, port: configured.port) { return [address] }
+        do throws(SystemError) {
+            guard let first = try SocketAddress.resolve(host: configured.host, port: configured.port).first else {
+                throw SystemError(errno: ENOENT, operation: "resolve \(configured.host)")
+            }
+            return [first]
+        } catch {
+            throw ServerError(
+                .addressNotAvailable, "the host \(configured.host) is no address of this machine", cause: error)
+        }
+    }
+
+    // MARK: Running
+
+    /// Serves until it is told to stop.
+    /// - Returns: the exit code.
+    func run() throws(StartError) -> Int32 {
+        service.holdProviders()
+        service.start()
+        do throws(SystemError) {
+            signals = try SignalSource([SIGTERM, SIGINT, SIGHUP], loop: loop) { [unowned self] in received($0) }
+        } catch {
+            throw StartError("\(error)")
+        }
+        try endpoint.write(identity.json)
+        log.log(
+            .info, "ready",
+            [
+                "version": JSON(identity.version), "host": JSON(identity.host), "port": .int(Int64(identity.port)),
+                "sessions": JSON(service.count),
+            ])
+        // Providers' processes of a daemon on this home that died are ended before anything new is started.
+        Leftovers.end(owner: home.path, grace: .seconds(1), on: loop) { [self] count in
+            if count > 0 { log.log(.warn, "ended processes that an earlier daemon left", ["count": JSON(count)]) }
+            service.providersMayStart()
+            catalogue.registry.checkAll()
+        }
+        if let wait = configured.idleShutdown { watchIdleness(wait) }
+        loop.run()
+        return exitCode
+    }
+
+    private func received(_ number: Int32) {
+        switch number {
+        case SIGINT where isStopping: exitNow(130)
+        case SIGINT, SIGTERM: stop(grace: configured.grace, reason: "signal")
+        default: break
+        }
+    }
+
+    // MARK: Stopping
+
+    func shutDown(graceMs: Int?, by client: String) {
+        stop(grace: graceMs.map { .milliseconds($0) } ?? configured.grace, reason: "asked by \(client)")
+    }
+
+    /// Stops in order: nothing new is begun, providers end, clients are told, logs are complete.
+    private func stop(grace: Duration, reason: String) {
+        guard !isStopping else { return }
+        isStopping = true
+        log.log(.info, "stopping", ["reason": JSON(reason)])
+        endpoint.remove()
+        // Whatever hangs, the daemon ends.
+        loop.schedule(after: grace + .seconds(10)) { [self] in exitNow(1) }
+        service.stopAll(grace: grace) { [self] in
+            hub.closeAll("core:shutdown", reason: reason, code: .goingAway)
+            service.store.writeIndex()
+            server.shutdown(grace: .seconds(2)) { [self] in
+                subreaper.killAdopted()
+                log.log(.info, "stopped")
+                loop.stop()
+            }
+        }
+    }
+
+    private func exitNow(_ code: Int32) {
+        endpoint.remove()
+        log.log(.warn, "stopped at once", ["code": .int(Int64(code))])
+        subreaper.killAdopted()
+        exit(code)
+    }
+
+    /// Without clients and without work the daemon ends by itself; the next client starts it again.
+    private func watchIdleness(_ wait: Duration) {
+        let isIdle = server.connectionCount == 0 && service.isQuiet
+        if !isIdle { idleSince = nil } else if idleSince == nil { idleSince = loop.now }
+        if let idleSince, loop.now - idleSince >= wait { return stop(grace: configured.grace, reason: "idle") }
+        loop.schedule(after: min(.seconds(1), max(wait, .milliseconds(10)))) { [self] in watchIdleness(wait) }
+    }
+
+    // MARK: What clients are told
+
+    var core: JSONObject { identity.json }
+    var providers: [JSON] { catalogue.records }
+
+    var children: [ChildUsage] {
+        let running = service.loaded.values.compactMap { session in
+            session.providerProcessId.map { (session, $0) }
+        }
+        guard !running.isEmpty else { return [] }
+        let table = ProcessTable.snapshot()
+        return running.map { session, pid in
+            ChildUsage(
+                pid: pid, providerId: session.state.providerId, sessionId: session.id,
+                residentMemory: table.residentBytes(ofTree: pid), processes: 1 + table.descendants(of: pid).count)
+        }
+    }
+
+    var residentMemory: Int { ProcessTable.snapshot()[getpid()]?.residentBytes ?? 0 }
+
+    var traffic: TrafficCounters {
+        var counters = TrafficCounters()
+        let metrics = server.metrics
+        counters.connectionsOpen = metrics.connectionsOpen
+        counters.connectionsAccepted = metrics.connectionsAccepted
+        counters.connectionsRefused = metrics.connectionsRefused
+        counters.requests = metrics.requests
+        counters.webSockets = metrics.webSocketsOpen
+        counters.framesSent = metrics.framesSent
+        counters.framesReceived = metrics.messagesReceived
+        counters.bytesSent = metrics.bytesSent
+        counters.bytesReceived = metrics.bytesReceived
+        counters.ephemeralDropped = metrics.framesDropped
+        counters.clientsEvicted = metrics.subscribersEvicted
+        return counters
+    }
+}
+
+/// The daemon's own program, for providers that are part of it.
+private func ownProgram() -> String {
+    var buffer = [UInt8](repeating: 0, count: 4096)
+    let count = buffer.withUnsafeMutableBytes {
+        readlink("/proc/self/exe", $0.baseAddress!.assumingMemoryBound(to: CChar.self), $0.count)
+    }
+    return count > 0 ? String(decoding: buffer[..<count], as: UTF8.self) : CommandLine.arguments[0]
+}

@@ -1,0 +1,61 @@
+import Base
+import Glibc
+
+/// The daemon's folder, `~/.codeai-hub` unless told otherwise, and the places in it.
+struct Home {
+    let path: String
+
+    /// - Throws: when the folder can't be made, or isn't this user's alone: whoever else may write there could put
+    ///   programs of theirs in our place.
+    init(environment: [String: String]) throws(StartError) {
+        let given = environment["CODEAI_HUB_HOME"].flatMap { $0.isEmpty ? nil : $0 }
+        path = given ?? homeDirectory() + "/.codeai-hub"
+        guard path.hasPrefix("/") else {
+            throw StartError("CODEAI_HUB_HOME must be an absolute path, not \"\(path)\".", exitCode: .configuration)
+        }
+        do throws(SystemError) {
+            for folder in ["", "/core", "/sessions", "/providers", "/logs", "/backups"] {
+                try makeDirectories(path + folder)
+            }
+        } catch {
+            throw StartError("The folder \(path) can't be prepared: \(error).", exitCode: .configuration)
+        }
+        var information = stat()
+        guard stat(path, &information) == 0, information.st_uid == getuid() else {
+            throw StartError("The folder \(path) belongs to another user.", exitCode: .configuration)
+        }
+        guard information.st_mode & 0o022 == 0 else {
+            throw StartError(
+                "Others may write to the folder \(path). Run: chmod 700 \(path)", exitCode: .configuration)
+        }
+    }
+
+    var configuration: String { path + "/core/config.json" }
+    var endpoint: String { path + "/core/endpoint.json" }
+    var lock: String { path + "/core/core.lock" }
+    var token: String { path + "/core/token" }
+    var sessions: String { path + "/sessions" }
+    var providers: String { path + "/providers" }
+    var logs: String { path + "/logs" }
+    var backups: String { path + "/backups" }
+}
+
+/// Why the daemon doesn't run, for the person who started it.
+struct StartError: Error {
+    /// Documented in `--help`.
+    enum ExitCode: Int32 {
+        case failure = 1
+        case usage = 2
+        case alreadyRunning = 3
+        case addressInUse = 4
+        case configuration = 5
+    }
+
+    let message: String
+    let exitCode: ExitCode
+
+    init(_ message: String, exitCode: ExitCode = .failure) {
+        self.message = message
+        self.exitCode = exitCode
+    }
+}

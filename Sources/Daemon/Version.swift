@@ -1,0 +1,4 @@
+/// The one place the version number comes from.
+package enum Version {
+    package static let current = "0.1.0"
+}
