@@ -71,6 +71,9 @@ final class EventQueue: Sendable {
         return goOn
     }
 
+    /// What waits for the reader.
+    var heldBytes: Int { state.withLock { $0.bytes } }
+
     func finish() {
         let reader = state.withLock { state in
             state.isFinished = true

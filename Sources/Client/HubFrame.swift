@@ -25,7 +25,7 @@ public struct HubFrame: Equatable, Sendable {
         self.type = type
         self.json = json
         sessionId = json["sessionId"]?.stringValue ?? json["payload"]?["sessionId"]?.stringValue
-        seq = json["seq"]?.intValue
+        seq = (json["seq"]?.intValue).flatMap { $0 >= 1 ? $0 : nil }
         requestId = json["requestId"]?.stringValue
     }
 
@@ -49,7 +49,7 @@ package struct LogEvent: Equatable, Sendable {
 
     /// A record as HTTP and the log have it; nil when it has no `seq` and `kind`.
     package init?(record: JSON, sessionId: String) {
-        guard let seq = record["seq"]?.intValue, let kind = record["kind"]?.stringValue else { return nil }
+        guard let seq = record["seq"]?.intValue, seq >= 0, let kind = record["kind"]?.stringValue else { return nil }
         self.sessionId = sessionId
         self.seq = seq
         timestamp = record["ts"]?.stringValue ?? ""

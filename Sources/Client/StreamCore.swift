@@ -222,7 +222,7 @@ final class StreamCore {
                     resynchronise(behind)
                 } else if let seq = sent[behind] {
                     emit(
-                        .missing(sessionId: behind, after: book.cursors[behind] ?? 0, before: seq + 1), bytes: 64)
+                        .missing(sessionId: behind, after: book.cursors[behind] ?? 0, before: seq &+ 1), bytes: 64)
                     book.reset(behind, to: seq)
                 }
             }

@@ -74,8 +74,11 @@ enum ArgumentParser {
 
     /// A name that differs little from what was written.
     private static func suggestion(_ word: String, _ names: [String]) -> String {
-        let close = names.map { ($0, distance(Array(word), Array($0))) }.min { $0.1 < $1.1 }
-        guard let close, close.1 <= 2, word.count > 2 else { return "" }
+        let close = names.map { name in
+            // Of two names equally near, the one that begins alike is meant.
+            (name, distance(Array(word), Array(name)) * 2 + (name.prefix(3).first == word.prefix(3).first ? 0 : 1))
+        }.min { $0.1 < $1.1 }
+        guard let close, close.1 <= 5, word.count > 2 else { return "" }
         return " (did you mean \(close.0)?)"
     }
 

@@ -113,7 +113,7 @@ enum RequestCommands {
     }
 
     private static func label(_ text: String, _ options: [JSON]) -> String? {
-        if let number = Int(text), options.indices.contains(number - 1) {
+        if let number = Int(text), number >= 1, options.indices.contains(number - 1) {
             return options[number - 1]["label"]?.stringValue
         }
         return options.compactMap { $0["label"]?.stringValue }.first { $0.lowercased() == text.lowercased() }
@@ -133,7 +133,7 @@ enum RequestCommands {
         if let exact = options.first(where: { $0["optionId"]?.stringValue == wanted })?["optionId"]?.stringValue {
             return exact
         }
-        if let number = Int(wanted), options.indices.contains(number - 1),
+        if let number = Int(wanted), number >= 1, options.indices.contains(number - 1),
             let id = options[number - 1]["optionId"]?.stringValue
         {
             return id

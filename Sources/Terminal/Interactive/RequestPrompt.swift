@@ -77,7 +77,7 @@ struct RequestPrompt: Equatable {
         let question = questions[index]
         switch key {
         case .character(let character):
-            if let number = character.wholeNumberValue, (1...question.options.count).contains(number) {
+            if let number = character.wholeNumberValue, number >= 1, number <= question.options.count {
                 return choose(number - 1)
             }
             guard isPermission, let kind = RequestPrompt.kind(of: character),

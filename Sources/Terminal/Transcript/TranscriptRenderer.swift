@@ -52,7 +52,7 @@ struct TranscriptRenderer {
         let offset = payload["offset"]?.intValue ?? 0
         let known = shown[item] ?? 0
         // Text that is missing in front comes with the event that closes the item.
-        guard offset <= known else { return "" }
+        guard offset >= 0, offset <= known else { return "" }
         guard let fresh = TranscriptRenderer.suffix(of: text, from: known - offset), !fresh.isEmpty else { return "" }
         if let live, live != item {
             hold(item, kind, fresh)
