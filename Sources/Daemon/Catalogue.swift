@@ -19,6 +19,7 @@ final class Catalogue: ProviderSource, ProviderDirectory {
         registry.register("acp") { launch, start, loop in
             var configuration = ACPConfiguration(
                 executable: launch.executable, arguments: launch.arguments, environment: launch.environment)
+            configuration.name = launch.name
             configuration.clientVersion = Version.current
             return ACPSession(start, configuration: configuration, loop: loop)
         }

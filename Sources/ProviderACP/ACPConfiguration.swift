@@ -6,6 +6,8 @@ package struct ACPConfiguration: Sendable {
     package var arguments: [String]
     /// The agent's whole environment.
     package var environment: [String: String]
+    /// The agent's name for people, in messages.
+    package var name = "The agent"
     /// What the agent is told about us.
     package var clientName = "codeai-hub"
     package var clientVersion = "0"
@@ -17,6 +19,8 @@ package struct ACPConfiguration: Sendable {
     package var quietPeriod: Duration = .seconds(2)
     /// A history that is replayed after the answer to `session/load` is over when nothing has come for so long.
     package var replayQuietPeriod: Duration = .milliseconds(250)
+    /// The longest prompt in bytes; a longer one is refused.
+    package var maximumPromptBytes = 16 * 1024 * 1024
     /// The longest line that is read; agents send whole files in one.
     package var maximumLineBytes = 64 * 1024 * 1024
     /// Whether the token figures in the answer to a prompt are the session's totals (as the schema says and

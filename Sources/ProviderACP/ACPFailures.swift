@@ -1,56 +1,58 @@
+import Base
 package import HubProtocol
 import JSON
+import Providers
 
 /// What an agent's error means to a person.
 ///
 /// ACP defines -32000 (authentication required) and -32002 (not found) beside JSON-RPC's own; agents add HTTP codes
 /// (Gemini CLI: 429) and codes of their own (mistral-vibe: -31002 for a refused key), or only say it in words.
-package func failure(of error: ACPError) -> Failure {
-    let words = error.message.lowercased()
-    func says(_ parts: String...) -> Bool { parts.contains { words.contains($0) } }
-    var details: JSONObject = ["code": JSON(error.code)]
-    details["data"] = error.data
-    func failure(
-        _ code: String, recoverable: Bool, retryAfter: Double? = nil, _ actions: [RecoveryAction] = []
-    ) -> Failure {
-        Failure(
-            code: code, message: error.message, recoverable: recoverable, retryAfter: retryAfter, actions: actions,
-            details: details)
+/// - Parameter provider: its name, for the message.
+package func failure(of error: ACPError, provider: String, now: Double? = nil) -> Failure {
+    var failure = kind(of: error, provider: provider, now: now ?? Double(Timestamp.now.milliseconds) / 1000)
+    failure.details["code"] = JSON(error.code)
+    failure.details["data"] = error.data
+    return failure
+}
+
+private func kind(of error: ACPError, provider: String, now: Double) -> Failure {
+    let message = error.message
+    let words = message.lowercased()
+    func says(_ parts: String...) -> Bool { parts.contains { words.contains(text: $0) } }
+    func authentication() -> Failure { .authenticationFailed(provider: provider, message: message) }
+    func overloaded() -> Failure {
+        var failure = Failure.overloaded(provider: provider, message: message)
+        failure.retryAfter = retryAfter(error)
+        return failure
+    }
+    func rateLimited() -> Failure {
+        .rateLimited(provider: provider, message: message, retryAfter: retryAfter(error))
+    }
+    func quotaExhausted() -> Failure {
+        .quotaExhausted(
+            provider: provider, message: message, resetsAt: retryAfter(error).map { now + $0 }, now: now)
     }
     let reason = (error.data?["reason"] ?? error.data?["type"])?.stringValue?.lowercased() ?? ""
-    let status = error.data?["status"]?.intValue ?? error.data?["statusCode"]?.intValue ?? 0
+    let status = (error.data?["status"] ?? error.data?["statusCode"])?.intValue ?? 0
     switch (error.code, status) {
-    case (-32000, _), (-31002, _), (401, _), (403, _), (_, 401), (_, 403):
-        return failure("authentication_failed", recoverable: true, [.login, .switchProvider])
+    case (-32000, _), (-31002, _), (401, _), (403, _), (_, 401), (_, 403): return authentication()
     case (429, _), (_, 429):
-        if reason.contains("quota") || says("quota", "usage limit", "daily limit") {
-            return failure(
-                "quota_exhausted", recoverable: true, retryAfter: retryAfter(error), [.switchProvider, .retryLater])
-        }
-        return failure(
-            "rate_limited", recoverable: true, retryAfter: retryAfter(error), [.retryLater, .switchProvider])
-    case (529, _), (503, _), (_, 529), (_, 503):
-        return failure("overloaded", recoverable: true, retryAfter: retryAfter(error), [.retry, .switchProvider])
+        let isQuota = reason.contains(text: "quota") || says("quota", "usage limit", "daily limit")
+        return isQuota ? quotaExhausted() : rateLimited()
+    case (529, _), (503, _), (_, 529), (_, 503): return overloaded()
     default: break
     }
     if says("context length", "context window", "too many tokens", "prompt is too long") {
-        return failure("context_exhausted", recoverable: true, [.switchProvider])
+        return .contextExhausted(provider: provider, message: message)
     }
-    if says("quota exceeded", "quota exhausted", "usage limit") {
-        return failure(
-            "quota_exhausted", recoverable: true, retryAfter: retryAfter(error), [.switchProvider, .retryLater])
-    }
-    if says("rate limit", "too many requests") {
-        return failure(
-            "rate_limited", recoverable: true, retryAfter: retryAfter(error), [.retryLater, .switchProvider])
-    }
-    if says("overloaded") { return failure("overloaded", recoverable: true, [.retry, .switchProvider]) }
-    if says("api key", "not logged in", "unauthorized", "authentication required") {
-        return failure("authentication_failed", recoverable: true, [.login, .switchProvider])
-    }
+    if says("quota exceeded", "quota exhausted", "usage limit") { return quotaExhausted() }
+    if says("rate limit", "too many requests") { return rateLimited() }
+    if says("overloaded") { return overloaded() }
+    if says("api key", "not logged in", "unauthorized", "authentication required") { return authentication() }
     switch error.code {
-    case -32700, -32600, -32601, -32602, -32002, 400, 404: return failure("invalid_request", recoverable: false)
-    default: return failure("provider_error", recoverable: true, [.retry, .switchProvider])
+    case -32700, -32600, -32601, -32602, -32002, 400, 404:
+        return .invalidRequest(provider: provider, message: message)
+    default: return .providerError(provider: provider, message: message)
     }
 }
 
@@ -67,7 +69,7 @@ private func retryAfter(_ error: ACPError) -> Double? {
 
 extension String {
     /// The standard library finds characters in strings, but no strings before macOS 13.
-    fileprivate func contains(_ part: String) -> Bool {
+    fileprivate func contains(text part: String) -> Bool {
         let part = Array(part.utf8)
         let text = Array(utf8)
         guard !part.isEmpty, part.count <= text.count else { return part.isEmpty }

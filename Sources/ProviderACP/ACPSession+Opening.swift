@@ -26,10 +26,7 @@ extension ACPSession {
         guard let version = result["protocolVersion"]?.intValue, version == 1 else {
             let offered = result["protocolVersion"].map { "version \($0)" } ?? "no version"
             return failStart(
-                Failure(
-                    code: "provider_start_failed",
-                    message: "The agent speaks \(offered) of the Agent Client Protocol, this daemon version 1",
-                    actions: [.switchProvider]))
+                startFailed("it speaks \(offered) of the Agent Client Protocol, this daemon version 1"))
         }
         agent = result
         let offers = result["agentCapabilities"]
@@ -43,7 +40,7 @@ extension ACPSession {
         } else if loads {
             open(known, "session/load", replays: true)
         } else {
-            emit(.error(ACPSession.resumeFailed("The agent cannot take up earlier sessions")))
+            emit(.error(.resumeFailed(provider: configuration.name, message: "it cannot take up earlier sessions")))
             newSession()
         }
     }
@@ -93,24 +90,13 @@ extension ACPSession {
     }
 
     func openFailed(_ error: ACPError, purpose: Purpose) {
-        let failure = failure(of: error)
+        let failure = failure(of: error, provider: configuration.name)
         guard case .openSession = purpose, failure.code != "authentication_failed" else {
-            return failStart(
-                failure.code == "invalid_request"
-                    ? Failure(
-                        code: "provider_start_failed", message: failure.message, recoverable: true,
-                        actions: [.retry, .switchProvider], details: failure.details) : failure)
+            return failStart(failure.code == "invalid_request" ? startFailed(error.message) : failure)
         }
-        emit(.error(ACPSession.resumeFailed(error.message)))
+        emit(.error(.resumeFailed(provider: configuration.name, message: error.message)))
         decodeInPlace { decoder, _ in decoder.forgetHistory() }
         newSession()
-    }
-
-    private static func resumeFailed(_ message: String) -> Failure {
-        Failure(
-            code: "resume_failed",
-            message: "The agent could not take up its earlier session and begins a new one: \(message)",
-            recoverable: true)
     }
 
     /// Another piece of a late history: wait on.
@@ -154,7 +140,9 @@ extension ACPSession {
         guard !choice.available.isEmpty else {
             let what = key == "modeId" ? "modes" : "models"
             return emit(
-                .error(Failure(code: "invalid_request", message: "The agent offers no \(what) to choose from")))
+                .error(
+                    .invalidRequest(
+                        provider: configuration.name, message: "the agent offers no \(what) to choose from")))
         }
         var params: JSONObject = ["sessionId": JSON(nativeSessionId)]
         if let configId = choice.configId {
@@ -182,7 +170,7 @@ extension ACPSession {
     }
 
     func changeFailed(_ error: ACPError) {
-        emit(.error(failure(of: error)))
+        emit(.error(failure(of: error, provider: configuration.name)))
         pump()
     }
 }

@@ -35,9 +35,8 @@ extension ACPSession {
         case "refusal":
             emit(
                 .error(
-                    Failure(
-                        code: "provider_error", message: "The agent refuses to go on with this prompt",
-                        recoverable: true, actions: [.switchProvider])))
+                    .providerError(
+                        provider: configuration.name, message: "the agent refuses to go on with this prompt")))
             endSentTurn(.failed, stopReason: reason, result)
         // `max_tokens` and `max_turn_requests` too: the turn has ended in order, and its reason says why so early.
         default: endSentTurn(.completed, stopReason: reason, result)
@@ -47,7 +46,7 @@ extension ACPSession {
     func promptFailed(_ error: ACPError) {
         // Some agents answer a cancelled prompt with the error that the cancellation caused in them.
         if case .sent(_, isCancelling: true)? = turn { return endSentTurn(.interrupted, stopReason: "cancelled", nil) }
-        emit(.error(failure(of: error)))
+        emit(.error(failure(of: error, provider: configuration.name)))
         endSentTurn(.failed, stopReason: "error", nil)
     }
 

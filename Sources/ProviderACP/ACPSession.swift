@@ -116,7 +116,7 @@ package final class ACPSession: ProviderSession {
             ProcessSpecification(
                 executable: configuration.executable, arguments: configuration.arguments,
                 environment: configuration.environment, workingDirectory: start.workspace),
-            ladder: configuration.ladder, loop: loop)
+            name: configuration.name, ladder: configuration.ladder, loop: loop)
         self.init(
             start, configuration: configuration, transport: process, scheduler: process,
             epoch: "a" + String(Timestamp.now.milliseconds, radix: 36))
@@ -136,17 +136,20 @@ package final class ACPSession: ProviderSession {
             return
         }
         arm(.start, configuration.startTimeout) { session in
-            session.failStart(
-                Failure(
-                    code: "provider_start_failed",
-                    message: "The agent did not open a session within \(configurationText(session))",
-                    recoverable: true, actions: [.retry, .switchProvider]))
+            let limit = session.configuration.startTimeout.components.seconds
+            session.failStart(session.startFailed("it did not open a session within \(limit) s"))
         }
         initialize()
     }
 
     package func send(_ text: String, turnId: String) {
         batch {
+            guard text.utf8.count <= configuration.maximumPromptBytes else {
+                let limit = configuration.maximumPromptBytes >> 20
+                let message = "the message is longer than \(limit) MiB"
+                emit(.error(.invalidRequest(provider: configuration.name, message: message)))
+                return emit(.turnCompleted(TurnOutcome(status: .failed, stopReason: "error")))
+            }
             queue.append((text, turnId))
             pump()
         }
@@ -246,13 +249,13 @@ package final class ACPSession: ProviderSession {
         } else if wasReady {
             reason = .exited(status, errorTail: transport.errorTail)
         } else {
-            reason = .failedToStart(
-                Failure(
-                    code: "provider_start_failed", message: "The agent ended before it was ready (\(status))",
-                    recoverable: true, actions: [.retry, .switchProvider],
-                    details: ["exit": JSON(status.description), "stderr": JSON(transport.errorTail)]))
+            reason = .failedToStart(startFailed("it ended before it was ready (\(status))"))
         }
         delegate?.providerSession(self, ended: reason)
+    }
+
+    func startFailed(_ reason: String) -> Failure {
+        .providerStartFailed(provider: configuration.name, reason: reason, errorTail: transport.errorTail)
     }
 
     // MARK: Events
@@ -332,8 +335,4 @@ package final class ACPSession: ProviderSession {
     }
 
     static let cancelledOutcome: JSONObject = ["outcome": ["outcome": "cancelled"]]
-}
-
-private func configurationText(_ session: ACPSession) -> String {
-    "\(session.configuration.startTimeout.components.seconds) s"
 }

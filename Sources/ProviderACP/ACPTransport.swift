@@ -1,6 +1,7 @@
 package import EventLoop
 package import HubProtocol
 package import Processes
+import Providers
 
 /// The agent's process as a session sees it; tests put a scripted one in its place.
 package protocol ACPTransport: AnyObject {
@@ -26,12 +27,15 @@ package protocol ACPScheduler: AnyObject {
 /// A real process on the loop.
 package final class ACPProcess: ACPTransport, ACPScheduler {
     private let specification: ProcessSpecification
+    private let name: String
     private let ladder: TeardownLadder
     private let loop: EventLoop
     private var child: ChildProcess?
 
-    package init(_ specification: ProcessSpecification, ladder: TeardownLadder, loop: EventLoop) {
+    /// - Parameter name: the agent's, for messages.
+    package init(_ specification: ProcessSpecification, name: String, ladder: TeardownLadder, loop: EventLoop) {
         self.specification = specification
+        self.name = name
         self.ladder = ladder
         self.loop = loop
     }
@@ -47,11 +51,11 @@ package final class ACPProcess: ACPTransport, ACPScheduler {
             let child = try ChildProcess.spawn(specification, on: loop)
             child.onOutput = onOutput
             child.onExit = onExit
+            // An agent that no longer reads can be told nothing any more.
+            child.onInputError = { [weak self] _ in self?.terminate() }
             self.child = child
         } catch {
-            throw Failure(
-                code: "provider_start_failed", message: error.description, recoverable: true,
-                actions: [.install, .switchProvider])
+            throw .providerStartFailed(provider: name, reason: error.description)
         }
     }
 

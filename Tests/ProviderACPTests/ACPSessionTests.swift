@@ -411,10 +411,25 @@ import Testing
         #expect(lines.last == "turnCompleted failed error")
     }
 
+    @Test func anOverlongPromptIsRefused() {
+        let talk = Conversation()
+        talk.open()
+        _ = talk.lines()
+        talk.session.send(String(repeating: "x", count: 16 * 1024 * 1024 + 1), turnId: "t1")
+        let lines = talk.lines()
+        #expect(lines.first?.hasPrefix("error invalid_request") == true)
+        #expect(lines.last == "turnCompleted failed error")
+        #expect(talk.agent.last("session/prompt") == nil)
+    }
+
     @Test func retryAfterIsRead() {
-        #expect(failure(of: ACPError(code: 429, message: "x", data: ["retryAfter": 30])).retryAfter == 30)
-        #expect(failure(of: ACPError(code: 429, message: "x", data: ["retryDelayMs": 1500])).retryAfter == 1.5)
-        #expect(failure(of: ACPError(code: 429, message: "x", data: ["retryAfter": -1])).retryAfter == nil)
+        #expect(
+            failure(of: ACPError(code: 429, message: "x", data: ["retryAfter": 30]), provider: "A").retryAfter == 30)
+        #expect(
+            failure(of: ACPError(code: 429, message: "x", data: ["retryDelayMs": 1500]), provider: "A").retryAfter
+                == 1.5)
+        #expect(
+            failure(of: ACPError(code: 429, message: "x", data: ["retryAfter": -1]), provider: "A").retryAfter == nil)
     }
 
     // MARK: Turns that nobody sent
@@ -497,7 +512,10 @@ import Testing
         talk.agent.answer("session/set_mode", [:])
         talk.agent.refuse("session/set_config_option", code: -32602, "No such model")
         #expect(
-            talk.lines() == [#"status mode {"mode":"auto"}"#, #"error invalid_request "No such model""#])
+            talk.lines() == [
+                #"status mode {"mode":"auto"}"#,
+                #"error invalid_request "The agent does not accept the request: No such model.""#,
+            ])
         #expect(talk.agent.last("session/prompt") != nil)
     }
 

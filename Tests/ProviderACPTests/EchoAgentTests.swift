@@ -201,7 +201,7 @@ import Testing
         try with { agent in
             let lines = try agent.prompt("[[text:a]][[error:\(kind) because]]")
             #expect(lines.last == "turnCompleted failed error")
-            #expect(lines.contains { $0.hasPrefix(#"error \#(code) "because""#) })
+            #expect(lines.filter { $0.hasPrefix("error \(code) ") }.contains { $0.contains("because") })
             try #expect(agent.prompt("[[text:b]]").last == "turnCompleted completed end_turn")
         }
     }

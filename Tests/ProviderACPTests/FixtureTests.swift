@@ -80,7 +80,7 @@ import Testing
                 case .failure(let id, let error):
                     loading.remove(id.description)
                     guard prompts.contains(id) else { continue }
-                    events.append(.error(failure(of: error)))
+                    events.append(.error(failure(of: error, provider: "Agent")))
                     decoder.endTurn(.failed, stopReason: "error", into: &events)
                 case .request, .notification: break
                 case .unparsed(let text, let length):
