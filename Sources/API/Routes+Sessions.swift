@@ -9,7 +9,8 @@ extension APIHandler {
     func addSessionRoutes(to router: inout Router) {
         router.add(.get, "sessions") { [self] request throws(Failure) in try listSessions(request) }
         router.add(.post, "sessions") { [self] request throws(Failure) in
-            let session = try service.create(SessionCommands.creation(request.fields()), by: request.client)
+            let session = try service.create(
+                SessionCommands.creation(request.fields(), service.settings), by: request.client)
             let location = [("Location", "/api/v1/sessions/\(session.id)")]
             return .kept(session, .json(201, .object(record(of: session)), headers: location))
         }

@@ -6,10 +6,10 @@ import Sessions
 
 /// What HTTP and the WebSocket both let clients do with a session: the same fields, the same checks, the same answers.
 enum SessionCommands {
-    static func creation(_ fields: Fields) throws(Failure) -> SessionService.Creation {
+    static func creation(_ fields: Fields, _ settings: SessionSettings) throws(Failure) -> SessionService.Creation {
         var creation = SessionService.Creation(
             providerId: ProviderID.resolve(try fields.requiredString("providerId")),
-            workspace: try fields.string("workspace") ?? homeDirectory())
+            workspace: try fields.string("workspace") ?? settings.defaultWorkspace)
         creation.model = try fields.string("model")
         creation.mode = try fields.string("mode")
         creation.title = try fields.string("title")

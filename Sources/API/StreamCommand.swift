@@ -30,7 +30,8 @@ struct StreamCommand {
         switch type {
         case "client:hello": return try hello(client)
         case "session:create":
-            let session = try client.hub.service.create(SessionCommands.creation(fields), by: by)
+            let service = client.hub.service
+            let session = try service.create(SessionCommands.creation(fields, service.settings), by: by)
             var record = session.state.record
             record["messages"] = []
             return CommandReply(.object(record), keptBy: session)

@@ -18,8 +18,10 @@ package protocol HubContext: AnyObject {
 /// Fans what happens out to the clients: encodes each frame once and offers it to every feed.
 package final class StreamHub: SessionObserver {
     package struct Limits: Sendable {
-        /// For how many of the newest sessions `core:state` carries messages and streaming text.
-        package var snapshotSessions = 20
+        /// For how many of the newest sessions, at most, `core:state` carries messages and streaming text.
+        package var snapshotSessions = 100
+        /// Bytes of messages in `core:state`; those of the newest sessions come first.
+        package var snapshotBytes = 4 << 20
         /// Milliseconds that a new client's first frame is waited for before it counts as silent.
         package var helloGrace = 250
 
@@ -110,11 +112,12 @@ package final class StreamHub: SessionObserver {
         var sessions: [JSON] = []
         var pending: [JSON] = []
         var open: [JSON] = []
+        var room = limits.snapshotBytes
         for (index, state) in service.states.enumerated() {
             var record = state.record
             var messages: [JSON] = []
-            if index < limits.snapshotSessions, let session = try? service.session(state.sessionId) {
-                messages = session.newestMessages()
+            if index < limits.snapshotSessions, room > 0, let session = try? service.session(state.sessionId) {
+                messages = newestMessages(of: session, room: &room)
                 open += session.streaming
             }
             record["messages"] = .array(messages)
@@ -127,6 +130,18 @@ package final class StreamHub: SessionObserver {
                 "core": .object(context.core), "sessions": .array(sessions), "providers": .array(context.providers),
                 "settings": .object(context.settings), "pending": .array(pending), "open": .array(open),
             ])
+    }
+
+    /// As many of a session's newest messages as there is room for, oldest first.
+    private func newestMessages(of session: Session, room: inout Int) -> [JSON] {
+        var messages: [JSON] = []
+        for message in session.newestMessages().reversed() {
+            // What a message has beside its content is about this much.
+            room -= 256 + (message["content"]?.stringValue?.utf8.count ?? 0)
+            guard room >= 0 else { break }
+            messages.append(message)
+        }
+        return messages.reversed()
     }
 
     // MARK: What happens in the sessions

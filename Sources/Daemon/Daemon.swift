@@ -1,5 +1,6 @@
 import API
 import Base
+import Configuration
 import EventLog
 import EventLoop
 import Glibc
@@ -13,7 +14,6 @@ import WebSocket
 
 /// The composition of everything, and its life from start to exit. What each part does is in its module.
 final class Daemon: HubContext, CoreControl {
-    let settings: JSONObject
     let log: ServiceLog
     let loop: EventLoop
     let service: SessionService
@@ -32,24 +32,21 @@ final class Daemon: HubContext, CoreControl {
     private var isStopping = false
     private var exitCode: Int32 = 0
 
-    init(_ settings: Settings, visible: JSONObject, home: Home, environment: [String: String]) throws(StartError) {
+    init(_ settings: Settings, home: Home, environment: [String: String]) throws(StartError) {
         let started = Timestamp.now
         self.home = home
         configured = settings
-        self.settings = visible
         instance = try SingleInstance(home)
         endpoint = EndpointFile(path: home.endpoint)
         let token = try TokenFile.load(home.token)
-        log = ServiceLog(
-            path: home.logs + "/core.log", level: settings.logLevel, maxBytes: settings.logMaxBytes,
-            keep: settings.logKeep, writesToStderr: true)
+        log = settings.log(in: home)
         let store: LogStore<SessionState>
         do {
             loop = try EventLoop()
             subreaper = try Subreaper.enable(on: loop)
             store = try LogStore<SessionState>(
                 directory: home.sessions, backups: home.backups, loop: loop, durability: settings.durability,
-                backupsToKeep: settings.backupsKept)
+                backupsToKeep: settings.configuration.backups.keep)
         } catch {
             throw StartError("\(error)")
         }
@@ -60,7 +57,8 @@ final class Daemon: HubContext, CoreControl {
         catalogue = Catalogue(registry: registry)
         service = SessionService(loop: loop, store: store, providers: catalogue, settings: settings.sessions)
         service.auditor = AuditLog(
-            path: home.logs + "/audit.log", maxBytes: settings.logMaxBytes, keep: settings.logKeep)
+            path: home.logs + "/audit.log", maxBytes: settings.configuration.log.maxBytes,
+            keep: settings.configuration.log.keep)
         identity = CoreIdentity(
             version: Version.current, instanceId: randomUUID(), pid: getpid(), host: settings.host,
             port: settings.port, startedAt: started)
@@ -73,15 +71,14 @@ final class Daemon: HubContext, CoreControl {
     private func serve(token: String) throws(StartError) {
         hub = StreamHub(
             service: service, context: self,
-            encoder: BroadcastEncoder(compressionThreshold: configured.server.compressionThreshold),
+            encoder: BroadcastEncoder(compressionThreshold: configured.configuration.stream.compressMinBytes),
             limits: configured.hub)
         let handler = APIHandler(
-            service: service, hub: hub, core: self, providers: catalogue, maxClients: configured.maxClients,
-            compresses: configured.compresses)
+            service: service, hub: hub, core: self, providers: catalogue,
+            maxClients: configured.configuration.limits.maxClients,
+            compresses: configured.configuration.stream.compress)
         self.handler = handler
-        var access = configured.access
-        access.token = Array(token.utf8)
-        let accessGuard = AccessGuard(access)
+        let accessGuard = AccessGuard(configured.access(token: token))
         handler.accessGuard = accessGuard
         server = HTTPServer(loop: loop, limits: configured.server, accessGuard: accessGuard, handler: handler)
         do throws(ServerError) {
@@ -190,6 +187,7 @@ final class Daemon: HubContext, CoreControl {
     // MARK: What clients are told
 
     var core: JSONObject { identity.json }
+    var settings: JSONObject { configured.configuration.clientSettings }
     var providers: [JSON] { catalogue.records }
 
     var children: [ChildUsage] {

@@ -16,12 +16,12 @@ package enum Program {
             case .checkConfiguration, .run:
                 let environment = processEnvironment()
                 let home = try Home(environment: environment)
-                let (settings, visible) = try Settings.load(parsed, home: home, environment: environment)
+                let settings = try Settings.load(parsed, home: home, environment: environment)
                 guard parsed.action == .run else {
                     print("The configuration is valid.")
                     return 0
                 }
-                return try Daemon(settings, visible: visible, home: home, environment: environment).run()
+                return try Daemon(settings, home: home, environment: environment).run()
             }
             return 0
         } catch {

@@ -1,40 +1,108 @@
 import API
+import Configuration
 import EventLog
 import EventLoop
+import HTTP1
+import HubProtocol
 import JSON
 import Providers
 import Server
 import Sessions
+import WebSocket
 
-/// What the daemon is composed with: the configuration, in the terms of the parts.
+/// The configuration in the terms of the parts that the daemon is composed of.
 struct Settings {
-    var host = "127.0.0.1"
-    var port: UInt16 = 8080
-    var server = ServerLimits()
-    var hub = StreamHub.Limits()
-    var access = AccessGuard.Configuration()
-    var sessions = SessionSettings()
-    var durability = Durability.process
-    var maxClients = 64
-    var compresses = true
-    /// How long an idle daemon waits for a client before it ends; nil: it doesn't end.
-    var idleShutdown: Duration? = .seconds(60)
-    /// How long turns and connections get when the daemon is told to stop.
-    var grace: Duration = .seconds(5)
-    var logLevel = ServiceLog.Level.info
-    var logMaxBytes = 10 << 20
-    var logKeep = 5
-    var backupsKept = 10
-    var providers: [String: ProviderOverride] = [:]
-}
+    let configuration: Configuration
 
-extension Settings {
-    static func load(_ arguments: Arguments, home: Home, environment: [String: String]) throws(StartError) -> (
-        Settings, JSONObject
-    ) {
-        var s = Settings()
-        s.host = arguments.host ?? environment["CORE_HOST"] ?? s.host
-        s.port = UInt16(arguments.port ?? environment["CORE_PORT"] ?? "8080")!
-        return (s, [:])
+    /// Reads flags, environment and file.
+    static func load(
+        _ arguments: Arguments, home: Home, environment: [String: String]
+    ) throws(StartError) -> Settings {
+        var flags: [String: String] = [:]
+        flags["server.host"] = arguments.host
+        flags["server.port"] = arguments.port
+        do throws(ConfigurationError) {
+            return Settings(
+                configuration: try Configuration.load(
+                    path: arguments.configurationPath ?? home.configuration, environment: environment, flags: flags,
+                    createsMissing: arguments.configurationPath == nil))
+        } catch {
+            throw StartError("The configuration is not usable:\n\(error)", exitCode: .configuration)
+        }
+    }
+
+    var host: String { configuration.server.host }
+    var port: UInt16 { UInt16(clamping: configuration.server.port) }
+
+    var server: ServerLimits {
+        var limits = ServerLimits()
+        limits.http.headerBytes = configuration.server.maxHeaderBytes
+        limits.http.headerCount = configuration.server.maxHeaderCount
+        limits.http.bodyBytes = configuration.server.maxBodyBytes
+        limits.webSocket.frameBytes = configuration.stream.maxMessageBytes
+        limits.webSocket.messageBytes = configuration.stream.maxMessageBytes
+        // Beside the clients' streams there is room for the requests that they and others make.
+        limits.connections = configuration.limits.maxClients * 2 + 1024
+        limits.headerTime = .seconds(configuration.server.firstByteSeconds)
+        limits.bodyTime = .seconds(configuration.server.requestSeconds)
+        limits.idleTime = .seconds(configuration.server.idleSeconds)
+        limits.pingInterval = .seconds(configuration.stream.pingSeconds)
+        limits.missedPongs = configuration.stream.missedPongs
+        limits.queuedBytes = configuration.stream.queueBytes
+        limits.queuedFrames = configuration.stream.queueFrames
+        limits.compressionThreshold = configuration.stream.compressMinBytes
+        return limits
+    }
+
+    var hub: StreamHub.Limits {
+        var limits = StreamHub.Limits()
+        limits.snapshotBytes = configuration.stream.snapshotBytes
+        return limits
+    }
+
+    func access(token: String) -> AccessGuard.Configuration {
+        var access = AccessGuard.Configuration()
+        access.loopback = configuration.security.loopback == .sameUser ? .sameUser : .token
+        access.token = Array(token.utf8)
+        access.allowedOrigins = configuration.security.allowedOrigins
+        access.extraHosts = configuration.security.allowedHosts
+        return access
+    }
+
+    var sessions: SessionSettings {
+        var settings = SessionSettings()
+        settings.snapshotMessages = configuration.stream.snapshotMessages
+        settings.maxMessageBytes = configuration.stream.maxMessageBytes
+        settings.unloadAfter = configuration.sessions.unloadAfter
+        settings.maxConcurrent = configuration.limits.maxConcurrent
+        if !configuration.sessions.defaultWorkspace.isEmpty {
+            settings.defaultWorkspace = configuration.sessions.defaultWorkspace
+        }
+        return settings
+    }
+
+    var durability: Durability { configuration.sessions.durability == .power ? .power : .process }
+
+    /// How long an idle daemon waits for a client before it ends; nil: it doesn't end.
+    var idleShutdown: Duration? {
+        let seconds = configuration.lifecycle.idleShutdown
+        return seconds > 0 ? .seconds(seconds) : nil
+    }
+
+    /// How long turns get when the daemon is told to stop.
+    var grace: Duration { .milliseconds(configuration.lifecycle.graceMs) }
+
+    var providers: [String: ProviderOverride] {
+        configuration.providers.mapValues { provider in
+            ProviderOverride(
+                enabled: provider.isEnabled, command: provider.command, arguments: provider.arguments,
+                environment: provider.environment)
+        }
+    }
+
+    func log(in home: Home) -> ServiceLog {
+        ServiceLog(
+            path: home.logs + "/core.log", level: ServiceLog.Level(configuration.log.level.rawValue) ?? .info,
+            maxBytes: configuration.log.maxBytes, keep: configuration.log.keep, writesToStderr: true)
     }
 }

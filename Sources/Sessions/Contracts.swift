@@ -1,3 +1,4 @@
+import Base
 package import EventLog
 package import HubProtocol
 package import JSON
@@ -77,6 +78,11 @@ package struct SessionSettings: Sendable {
     package var maxQueue = 100
     /// Seconds without anything happening after which a session leaves memory and its provider's process ends.
     package var unloadAfter = 3600.0
+
+    /// Turns that run at once over all sessions; the others wait for their turn, in order.
+    package var maxConcurrent = 10
+    /// The folder of a session that names none.
+    package var defaultWorkspace = homeDirectory()
 
     package init() {}
 }

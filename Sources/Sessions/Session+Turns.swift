@@ -80,7 +80,9 @@ extension Session {
 
     /// Begins the turn of the message that has waited longest, if none runs.
     func startNextTurn() {
-        guard state.runningTurn == nil, !state.isHeld, !isDeleted, let next = state.queue.first else { return }
+        guard state.runningTurn == nil, !state.isHeld, !isDeleted, let next = state.queue.first,
+            service.mayBegin(self)
+        else { return }
         append(EventDraft(.turnStarted, source: .core, turnId: next.turnId, providerId: state.providerId))
         isInterrupting = false
         announceChange()

@@ -225,9 +225,27 @@ package final class SessionService {
         loop.schedule(after: .milliseconds(20)) { [self] in waitForProviders(done) }
     }
 
-    // MARK: Bookkeeping
+    // MARK: Running turns
 
-    func turnFinished(_ session: Session, _ outcome: TurnOutcome) { turnsCompleted[outcome.status, default: 0] += 1 }
+    /// Sessions whose next turn waits for one of another session to end, in order.
+    private var waitingForRoom: [String] = []
+
+    /// Whether a turn may begin now; if not, the session is called when it may.
+    func mayBegin(_ session: Session) -> Bool {
+        if activeCount < settings.maxConcurrent { return true }
+        if !waitingForRoom.contains(session.id) { waitingForRoom.append(session.id) }
+        return false
+    }
+
+    func turnFinished(_ session: Session, _ outcome: TurnOutcome) {
+        turnsCompleted[outcome.status, default: 0] += 1
+        // Those that waited come before the session that has just had its turn.
+        let waiting = waitingForRoom
+        waitingForRoom = []
+        for sessionId in waiting { loaded[sessionId]?.startNextTurn() }
+    }
+
+    // MARK: Bookkeeping
 
     func audit(_ action: String, by client: ClientIdentity?, session: Session, details: JSONObject) {
         auditor?.record(action, by: client, sessionId: session.id, details: details)

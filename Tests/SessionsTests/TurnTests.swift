@@ -207,3 +207,26 @@ import Testing
         #expect(session.state.lastSeq == seq && fixture.providers.made.isEmpty)
     }
 }
+
+@Suite struct ConcurrencyTests {
+    @Test func onlySoManyTurnsRunAtOnceAndTheOthersWaitInOrder() throws {
+        var settings = SessionSettings()
+        settings.maxConcurrent = 2
+        let fixture = try SessionFixture(settings: settings)
+        let sessions = try (0..<4).map { _ in try fixture.makeSession() }
+        for session in sessions { try fixture.send("go", to: session) }
+        #expect(sessions.map { $0.state.status == .running } == [true, true, false, false])
+        #expect(sessions[2].state.queue.count == 1)
+        try fixture.send("again", to: sessions[0])
+        fixture.providers.made[0].say(.turnCompleted(TurnOutcome(status: .completed)))
+        fixture.turn()
+        // The third was before the first one's second message.
+        #expect(sessions.map { $0.state.status == .running } == [false, true, true, false])
+        fixture.providers.made[1].say(.turnCompleted(TurnOutcome(status: .failed)))
+        fixture.turn()
+        #expect(sessions[3].state.status == .running && sessions[0].state.status == .idle)
+        fixture.providers.made[2].end(.exited(.signaled(9), errorTail: ""))
+        fixture.turn()
+        #expect(fixture.providers.made[0].calls.last == .send("again", turnId: "t2"))
+    }
+}
