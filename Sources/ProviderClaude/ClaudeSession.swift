@@ -144,7 +144,8 @@ package final class ClaudeSession: ProviderSession {
 
     private func startTimedOut() {
         guard phase == .starting else { return }
-        child?.terminate(limits.teardown)
+        finishStart(
+            .providerStartFailed(provider: launch.name, reason: "it did not answer within \(limits.startTime)"))
     }
 
     /// Claude takes our identifier when it is a UUID; any other has to be replaced.

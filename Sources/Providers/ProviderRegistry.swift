@@ -208,6 +208,16 @@ package final class ProviderRegistry {
             arguments: manifest.arguments.map { expand($0, manifest) }, environment: environment(of: manifest))
     }
 
+    /// Nil when conversations with the provider can be started; else why not.
+    package func problem(with id: String) -> Failure? {
+        do throws(Failure) {
+            _ = try launch(id)
+            return nil
+        } catch {
+            return error
+        }
+    }
+
     /// A conversation, not yet started.
     /// - Throws: as `launch`, or `unknown_adapter`.
     package func makeSession(_ id: String, _ start: ProviderStart) throws(Failure) -> any ProviderSession {

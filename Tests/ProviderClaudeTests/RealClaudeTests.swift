@@ -12,6 +12,14 @@ import Testing
 struct RealClaudeTests {
     private func isThere(_ path: String) -> Bool { FileManager.default.fileExists(atPath: path) }
 
+    /// A program that behaves as no Claude should.
+    private func fakeClaude(_ script: String) throws -> String {
+        let path = NSTemporaryDirectory() + "claude-\(UUID().uuidString)"
+        try ("#!/bin/sh\n" + script).write(toFile: path, atomically: true, encoding: .utf8)
+        try FileManager.default.setAttributes([.posixPermissions: 0o755], ofItemAtPath: path)
+        return path
+    }
+
     @Test func streamsTextAndThinking() throws {
         let conversation = try Conversation()
         defer { conversation.close() }
@@ -224,19 +232,17 @@ struct RealClaudeTests {
         var limits = ClaudeSession.Limits()
         limits.interruptTime = .milliseconds(300)
         limits.teardown.terminate = .milliseconds(500)
-        let program = NSTemporaryDirectory() + "deaf-\(UUID().uuidString)"
         // Answers the start and a message, then nothing any more.
-        try """
-        #!/bin/sh
-        trap '' TERM
-        read line
-        echo '{"type":"control_response","response":{"subtype":"success","request_id":"hub-1","response":{}}}'
-        read line
-        echo '{"type":"system","subtype":"init","session_id":"s"}'
-        echo 'Segmentation fault is what I say' >&2
-        while :; do sleep 1; done
-        """.write(toFile: program, atomically: true, encoding: .utf8)
-        try FileManager.default.setAttributes([.posixPermissions: 0o755], ofItemAtPath: program)
+        let program = try fakeClaude(
+            """
+            trap '' TERM
+            read line
+            echo '{"type":"control_response","response":{"subtype":"success","request_id":"hub-1","response":{}}}'
+            read line
+            echo '{"type":"system","subtype":"init","session_id":"s"}'
+            echo 'Segmentation fault is what I say' >&2
+            while :; do sleep 1; done
+            """)
         defer { try? FileManager.default.removeItem(atPath: program) }
         let conversation = try Conversation(program: program, limits: limits)
         defer { conversation.close() }
@@ -376,6 +382,55 @@ struct RealClaudeTests {
         #expect(failure.actions.map(\.id) == ["switch_provider", "retry_later"])
         #expect(abs((failure.retryAfter ?? 0) - 1800) < 60)
         #expect(try conversation.turnEnd().status == .failed)
+    }
+
+    @Test func garbageOnItsOutputHarmsNothing() throws {
+        var limits = ClaudeSession.Limits()
+        limits.lineBytes = 1000
+        let program = try fakeClaude(
+            """
+            read line
+            echo 'warning: something'
+            echo '{"type":"control_response","response":{"subtype":"success","request_id":"hub-1","response":{}}}'
+            read line
+            head -c 5000 /dev/zero | tr '\\0' x
+            echo
+            echo '{"type":"result","subtype":"success","is_error":false}'
+            read line
+            """)
+        defer { try? FileManager.default.removeItem(atPath: program) }
+        let conversation = try Conversation(program: program, limits: limits)
+        defer { conversation.close() }
+        conversation.send("hello")
+        #expect(try conversation.turnEnd().status == .completed)
+        let types = conversation.all.compactMap { if case .custom(let type, _) = $0 { type } else { nil } }
+        #expect(types == ["unparsed_output", "oversized_output"])
+    }
+
+    @Test func aMessageThatIsTooLargeIsRefusedAndTheNextOneSent() throws {
+        var limits = ClaudeSession.Limits()
+        limits.inputBytes = 4096
+        let conversation = try Conversation(limits: limits)
+        defer { conversation.close() }
+        conversation.send(String(repeating: "x", count: 5000))
+        #expect(try conversation.failure().code == "invalid_request")
+        #expect(try conversation.turnEnd().status == .failed)
+        conversation.send("[[text:small]]")
+        #expect(try conversation.message() == "small")
+    }
+
+    @Test func aProgramThatNeverAnswersFailsToStart() throws {
+        var limits = ClaudeSession.Limits()
+        limits.startTime = .milliseconds(200)
+        let program = try fakeClaude("exec sleep 60")
+        defer { try? FileManager.default.removeItem(atPath: program) }
+        let conversation = try Conversation(program: program, limits: limits)
+        defer { conversation.close() }
+        guard case .failedToStart(let failure) = try conversation.waitForEnd() else {
+            Issue.record("it started")
+            return
+        }
+        #expect(failure.code == "provider_start_failed" && failure.message.contains("did not answer"))
     }
 
     @Test func aProgramThatIsNotThereIsNotInstalled() throws {
