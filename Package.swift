@@ -31,7 +31,7 @@ let package = Package(
         .target(name: "Processes", dependencies: ["Base", "CLinux", "EventLoop"]),
 
         // Pure codecs
-        .target(name: "HTTP1", dependencies: ["Base"]),
+        .target(name: "HTTP1", dependencies: ["Base", "CZlib"]),
         .target(name: "WebSocket", dependencies: ["Base", "CZlib", "COpenSSL"]),
         .target(name: "HubProtocol", dependencies: ["Base", "JSON"]),
         .target(name: "Digests", dependencies: ["COpenSSL"]),
@@ -91,7 +91,7 @@ let package = Package(
         .testTarget(name: "EventLoopTests", dependencies: ["EventLoop", "Base", "TestSupport"]),
         .testTarget(
             name: "ProcessesTests", dependencies: ["Processes", "EventLoop", "Base", "TestSupport", "TestPeer"]),
-        .testTarget(name: "HTTP1Tests", dependencies: ["HTTP1", "Base", "TestSupport"]),
+        .testTarget(name: "HTTP1Tests", dependencies: ["HTTP1", "Base", "CZlib", "TestSupport"]),
         .testTarget(name: "WebSocketTests", dependencies: ["WebSocket", "Base", "TestSupport"]),
         .testTarget(name: "HubProtocolTests", dependencies: ["HubProtocol", "JSON", "Base", "TestSupport"]),
         .testTarget(name: "ConfigurationTests", dependencies: ["Configuration", "JSON", "Base", "TestSupport"]),

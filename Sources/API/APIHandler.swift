@@ -42,9 +42,9 @@ package final class APIHandler: HTTPHandler {
         do throws(Failure) {
             let path = try segments(of: request.head)
             if path == ["stream"] { return try acceptStream(request, responder) }
-            give(try answer(request, path), responder)
+            give(try answer(request, path), Recipient(request, responder))
         } catch {
-            give(error, responder)
+            give(error, Recipient(request, responder))
         }
     }
 
@@ -94,25 +94,34 @@ package final class APIHandler: HTTPHandler {
 
     // MARK: Answers
 
-    private func give(_ reply: APIReply, _ responder: HTTPResponder) {
+    /// Whom an answer goes to, and what they can read.
+    private struct Recipient {
+        let responder: HTTPResponder
+        let acceptsGzip: Bool
+
+        init(_ request: HTTPRequest, _ responder: HTTPResponder) {
+            self.responder = responder
+            acceptsGzip = ContentCoding.acceptsGzip(request.head.headers)
+        }
+    }
+
+    /// Bodies from this size on are compressed for those who accept it: below it the head weighs more.
+    private static let gzipThreshold = 4096
+
+    private func give(_ reply: APIReply, _ recipient: Recipient) {
         switch reply {
         case .json(let status, let json, let headers):
-            var fields = HTTPHeaders.json
-            for (name, value) in headers { fields.append(name, value) }
-            responder.respond(status: status, headers: fields, body: json.serialize())
+            give(status, "application/json", json.serialize(), headers, recipient)
         case .text(let status, let contentType, let bytes):
-            let headers: HTTPHeaders = [
-                "content-type": contentType, "x-content-type-options": "nosniff", "cache-control": "no-store",
-            ]
-            responder.respond(status: status, headers: headers, body: bytes)
-        case .empty(let status): responder.respond(status: status)
+            give(status, contentType, bytes, [], recipient)
+        case .empty(let status): recipient.responder.respond(status: status)
         case .kept(let session, let reply):
-            session.log.afterCommit { [self] in give(reply, responder) }
+            session.log.afterCommit { [self] in give(reply, recipient) }
         case .later(let begin):
             begin { [weak self] result in
                 switch result {
-                case .success(let reply): self?.give(reply, responder)
-                case .failure(let failure): self?.give(failure, responder)
+                case .success(let reply): self?.give(reply, recipient)
+                case .failure(let failure): self?.give(failure, recipient)
                 }
             }
         case .eventStream(let begin):
@@ -120,13 +129,31 @@ package final class APIHandler: HTTPHandler {
             let headers: HTTPHeaders = [
                 "content-type": "text/event-stream", "cache-control": "no-store", "x-content-type-options": "nosniff",
             ]
-            guard let stream = responder.stream(headers: headers, observer: client) else { return }
+            guard let stream = recipient.responder.stream(headers: headers, observer: client) else { return }
             begin(client, stream)
         }
     }
 
-    private func give(_ failure: Failure, _ responder: HTTPResponder) {
-        give(.json(failure.httpStatus, failure.httpBody), responder)
+    private func give(_ failure: Failure, _ recipient: Recipient) {
+        give(.json(failure.httpStatus, failure.httpBody), recipient)
+    }
+
+    private func give(
+        _ status: Int, _ contentType: String, _ body: [UInt8], _ more: [(String, String)], _ recipient: Recipient
+    ) {
+        var headers: HTTPHeaders = [
+            "content-type": contentType, "x-content-type-options": "nosniff", "cache-control": "no-store",
+        ]
+        for (name, value) in more { headers.append(name, value) }
+        var body = body
+        if body.count >= APIHandler.gzipThreshold {
+            headers.append("vary", "accept-encoding")
+            if recipient.acceptsGzip, let packed = ContentCoding.gzip(body) {
+                headers.append("content-encoding", "gzip")
+                body = packed
+            }
+        }
+        recipient.responder.respond(status: status, headers: headers, body: body)
     }
 
     // MARK: Streams
@@ -141,10 +168,8 @@ package final class APIHandler: HTTPHandler {
 
     private func acceptStream(_ request: HTTPRequest, _ responder: HTTPResponder) throws(Failure) {
         guard request.head.method == .get else {
-            return give(
-                .json(
-                    405, Failure(code: "method_not_allowed", message: "This path takes GET only.").httpBody,
-                    headers: [("Allow", "GET")]), responder)
+            let failure = Failure(code: "method_not_allowed", message: "This path takes GET only.")
+            return give(.json(405, failure.httpBody, headers: [("Allow", "GET")]), Recipient(request, responder))
         }
         try requireRoom()
         let client = StreamClient(hub: hub)

@@ -25,18 +25,13 @@ final class Catalogue: ProviderSource, ProviderDirectory {
         }
     }
 
-    func problem(with providerId: String) -> Failure? {
-        do throws(Failure) {
-            _ = try registry.launch(providerId)
-            return nil
-        } catch {
-            return error
-        }
-    }
+    func problem(with providerId: String) -> Failure? { registry.problem(with: providerId) }
 
     func makeSession(_ providerId: String, _ start: ProviderStart) throws(Failure) -> any ProviderSession {
         try registry.makeSession(providerId, start)
     }
+
+    func note(_ quota: Quota, of providerId: String) { registry.note(quota, of: providerId) }
 
     var records: [JSON] { registry.records.map { .object($0) } }
 

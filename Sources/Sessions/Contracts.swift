@@ -62,6 +62,8 @@ package protocol ProviderSource: AnyObject {
     /// Nil when the provider may be used; else why not.
     func problem(with providerId: String) -> Failure?
     func makeSession(_ providerId: String, _ start: ProviderStart) throws(Failure) -> any ProviderSession
+    /// What a conversation told about the provider's quota, which is one for all its sessions.
+    func note(_ quota: Quota, of providerId: String)
 }
 
 /// Keeps who decided what (SPEC of the audit log: who, what, when).

@@ -63,6 +63,7 @@ extension Session: ProviderSessionDelegate {
             case .message(let message): openItems.close(message.itemId, .message)
             case .thinking(let itemId, _, _, _): openItems.close(itemId, .thinking)
             case .toolResult(let result): openItems.close(result.itemId, .toolOutput)
+            case .quota(let quota): service.providers.note(quota, of: state.providerId)
             default: break
             }
             append(draft)

@@ -28,6 +28,7 @@ private final class RecordingSink: FrameSink {
 }
 
 private final class NoProviders: ProviderSource {
+    func note(_ quota: Quota, of providerId: String) {}
     func problem(with providerId: String) -> Failure? { nil }
     func makeSession(_ providerId: String, _ start: ProviderStart) throws(Failure) -> any ProviderSession {
         throw Failure(code: "provider_start_failed", message: "none here")

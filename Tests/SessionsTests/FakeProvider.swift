@@ -50,6 +50,7 @@ final class FakeProviders: ProviderSource {
     var failure: Failure?
     var startFailure: Failure?
 
+    func note(_ quota: Quota, of providerId: String) {}
     func problem(with providerId: String) -> Failure? { failure }
 
     func makeSession(_ providerId: String, _ start: ProviderStart) throws(Failure) -> any ProviderSession {
