@@ -32,7 +32,7 @@ let package = Package(
 
         // Pure codecs
         .target(name: "HTTP1", dependencies: ["Base", "CZlib"]),
-        .target(name: "WebSocket", dependencies: ["Base", "CZlib", "COpenSSL"]),
+        .target(name: "WebSocket", dependencies: ["Base", "CZlib", "Digests"]),
         .target(name: "HubProtocol", dependencies: ["Base", "JSON"]),
         .target(name: "Digests", dependencies: ["COpenSSL"]),
 
@@ -91,6 +91,7 @@ let package = Package(
         .testTarget(name: "EventLoopTests", dependencies: ["EventLoop", "Base", "TestSupport"]),
         .testTarget(
             name: "ProcessesTests", dependencies: ["Processes", "EventLoop", "Base", "TestSupport", "TestPeer"]),
+        .testTarget(name: "DigestsTests", dependencies: ["Digests", "Base"]),
         .testTarget(name: "HTTP1Tests", dependencies: ["HTTP1", "Base", "CZlib", "TestSupport"]),
         .testTarget(name: "WebSocketTests", dependencies: ["WebSocket", "Base", "TestSupport"]),
         .testTarget(name: "HubProtocolTests", dependencies: ["HubProtocol", "JSON", "Base", "TestSupport"]),

@@ -84,8 +84,11 @@ final class Daemon: HubContext, CoreControl {
         do throws(ServerError) {
             for address in try addresses() { identity.port = try server.listen(on: address).port }
         } catch {
+            guard error.code == .addressInUse else { throw StartError("\(error)") }
+            let holder = PortHolder.describe(host: configured.host, port: configured.port)
             throw StartError(
-                "\(error)", exitCode: error.code == .addressInUse ? .addressInUse : .failure)
+                "The address \(configured.host):\(configured.port) is taken\(holder). Set server.port, CORE_PORT or --port "
+                    + "to another, 0 for any free one.", exitCode: .addressInUse)
         }
         catalogue.registry.onChange = { [weak self] providerId in
             guard let self, let record = catalogue.record(providerId) else { return }

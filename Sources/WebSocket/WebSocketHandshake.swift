@@ -1,4 +1,4 @@
-import COpenSSL
+import Digests
 
 package struct WebSocketHandshakeError: Error, Equatable, Sendable, CustomStringConvertible {
     package enum Code: String, Sendable {
@@ -145,8 +145,7 @@ package enum WebSocketHandshake {
     /// Sec-WebSocket-Accept for a key.
     package static func acceptKey(for key: String) -> String {
         let text = Array((key + "258EAFA5-E914-47DA-95CA-C5AB0DC85B11").utf8)
-        var digest = [UInt8](repeating: 0, count: 20)
-        openssl_sha1(text, text.count, &digest)
+        let digest = sha1(text)
         return base64(digest)
     }
 
