@@ -1,31 +1,35 @@
 extension [UInt8] {
     /// Appends a number in decimal.
-    @inlinable
     package mutating func appendDecimal(_ number: Int) {
         appendDecimal(Int64(number))
     }
 
-    @inlinable
     package mutating func appendDecimal(_ number: Int64) {
         if number < 0 { append(UInt8(ascii: "-")) }
-        var rest = number.magnitude
-        let start = count
-        repeat {
-            append(UInt8(truncatingIfNeeded: 0x30 + rest % 10))
-            rest /= 10
-        } while rest > 0
-        self[start...].reverse()
+        appendDigits(number.magnitude, width: 1)
     }
 
-    /// Appends a non-negative number with at least `width` digits.
+    /// Appends a number with at least `width` digits, at most 20; a negative one as 0.
     package mutating func appendDigits(_ number: Int, width: Int) {
-        var divisor = 1
-        for _ in 1..<width { divisor *= 10 }
-        var rest = Swift.max(0, number)
-        while divisor > 0 {
-            append(UInt8(truncatingIfNeeded: 0x30 + rest / divisor % 10))
-            rest %= divisor
-            divisor /= 10
+        appendDigits(UInt64(Swift.max(0, number)), width: width)
+    }
+
+    private mutating func appendDigits(_ number: UInt64, width: Int) {
+        // The digits come from the low end: into a small buffer backwards, then over in one piece.
+        withUnsafeTemporaryAllocation(of: UInt8.self, capacity: 20) { buffer in
+            var rest = number
+            var start = 20
+            repeat {
+                let (quotient, digit) = rest.quotientAndRemainder(dividingBy: 10)
+                start -= 1
+                buffer.initializeElement(at: start, to: 0x30 + UInt8(truncatingIfNeeded: digit))
+                rest = quotient
+            } while rest > 0
+            while start > Swift.max(0, 20 - width) {
+                start -= 1
+                buffer.initializeElement(at: start, to: 0x30)
+            }
+            append(contentsOf: UnsafeBufferPointer(rebasing: buffer[start...]))
         }
     }
 }

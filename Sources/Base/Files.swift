@@ -23,7 +23,8 @@ package func makeDirectories(_ path: String) throws(SystemError) {
 /// A whole file, which must be regular and no symbolic link.
 /// - Parameter limit: the most bytes it may have; a larger one is `EFBIG`.
 package func readFile(_ path: String, limit: Int = 1 << 20) throws(SystemError) -> [UInt8] {
-    let file = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW)
+    // Without O_NONBLOCK a FIFO would be waited for.
+    let file = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK)
     guard file >= 0 else { throw .current("open \(path)") }
     defer { close(file) }
     var information = stat()

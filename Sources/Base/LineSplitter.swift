@@ -1,3 +1,5 @@
+import Glibc
+
 /// Cuts a byte stream into lines ended by LF, with a bound on what is held for an unfinished one.
 ///
 /// An overlong line is skipped to its end and reported once, so that one runaway line costs neither memory nor the
@@ -10,29 +12,33 @@ package struct LineSplitter: Sendable {
         case tooLong(start: [UInt8], length: Int)
     }
 
-    /// The longest line that is handed on, in bytes.
+    /// The longest line that is handed on, in bytes, its CR included.
     package let limit: Int
     private var partial: [UInt8] = []
-    private var skipped = 0
+    /// All of the line so far, while it is too long; `partial` then is its start.
+    private var tooLongLength: Int?
 
     package init(limit: Int) {
         self.limit = limit
     }
 
     /// What has arrived of a line that has not ended yet, in bytes.
-    package var pendingBytes: Int { partial.count + skipped }
+    package var pendingBytes: Int { tooLongLength ?? partial.count }
 
     /// Takes the next bytes of the stream and hands on each line that they complete.
     package mutating func feed(_ bytes: UnsafeRawBufferPointer, _ emit: (Line) -> Void) {
+        guard let base = bytes.baseAddress else { return }
         var start = 0
         while start < bytes.count {
             let rest = UnsafeRawBufferPointer(rebasing: bytes[start...])
-            guard let end = rest.firstIndex(of: 0x0a) else {
+            guard let feed = memchr(base + start, 0x0a, rest.count) else {
                 hold(rest)
                 return
             }
-            finish(UnsafeRawBufferPointer(rebasing: rest[..<end]), emit)
-            start += end + 1
+            let length = UnsafeRawPointer(feed) - (base + start)
+            hold(UnsafeRawBufferPointer(rebasing: rest[..<length]))
+            emit(take())
+            start += length + 1
         }
     }
 
@@ -42,35 +48,31 @@ package struct LineSplitter: Sendable {
 
     /// Ends the stream: what is left is a line without its LF, if there is any.
     package mutating func finish(_ emit: (Line) -> Void) {
-        if pendingBytes > 0 { finish(UnsafeRawBufferPointer(start: nil, count: 0), emit) }
+        if pendingBytes > 0 { emit(take()) }
     }
 
     private mutating func hold(_ bytes: UnsafeRawBufferPointer) {
-        if skipped > 0 {
-            skipped += bytes.count
-        } else if partial.count + bytes.count > limit {
-            skipped = partial.count + bytes.count
-            if partial.count < 256 { partial.append(contentsOf: bytes.prefix(256 - partial.count)) }
-            skipped -= min(partial.count, 256)
+        if let length = tooLongLength {
+            tooLongLength = length + bytes.count
+            partial.append(contentsOf: bytes.prefix(256 - partial.count))
+        } else if bytes.count > limit - partial.count {
+            tooLongLength = partial.count + bytes.count
+            partial.append(contentsOf: bytes.prefix(max(0, 256 - partial.count)))
+            // A new array: the old one's capacity is that of the limit.
             partial = Array(partial.prefix(256))
         } else {
             partial.append(contentsOf: bytes)
         }
     }
 
-    private mutating func finish(_ last: UnsafeRawBufferPointer, _ emit: (Line) -> Void) {
-        if skipped == 0, partial.count + last.count > limit { hold(last) } else if skipped > 0 { skipped += last.count }
-        if skipped > 0 {
-            let line = Line.tooLong(start: partial, length: partial.count + skipped)
-            partial = []
-            skipped = 0
-            emit(line)
-            return
+    private mutating func take() -> Line {
+        var line: [UInt8] = []
+        swap(&line, &partial)
+        if let length = tooLongLength {
+            tooLongLength = nil
+            return .tooLong(start: line, length: length)
         }
-        var line = partial
-        partial = []
-        line.append(contentsOf: last)
         if line.last == 0x0d { line.removeLast() }
-        emit(.whole(line))
+        return .whole(line)
     }
 }

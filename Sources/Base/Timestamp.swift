@@ -61,7 +61,8 @@ package struct Timestamp: Comparable, Hashable, Sendable, CustomStringConvertibl
             bytes[16] == UInt8(ascii: ":"), let year = number(0..<4), let month = number(5..<7),
             let day = number(8..<10),
             let hour = number(11..<13), let minute = number(14..<16), let second = number(17..<19),
-            (1...12).contains(month), (1...31).contains(day), hour < 24, minute < 60, second <= 60
+            (1...12).contains(month), (1...CivilDate.days(inMonth: month, of: year)).contains(day), hour < 24,
+            minute < 60, second <= 60
         else { return nil }
         var index = 19
         var millisecond = 0
@@ -107,6 +108,14 @@ private struct CivilDate {
         self.year = year
         self.month = month
         self.day = day
+    }
+
+    static func days(inMonth month: Int, of year: Int) -> Int {
+        switch month {
+        case 2: year % 4 == 0 && (year % 100 != 0 || year % 400 == 0) ? 29 : 28
+        case 4, 6, 9, 11: 30
+        default: 31
+        }
     }
 
     init(daysSince1970 days: Int64) {

@@ -58,9 +58,9 @@ extension EventRecord {
         bytes.appendDecimal(seq)
         bytes.append(contentsOf: #","ts":""#.utf8)
         timestamp.append(to: &bytes)
-        bytes.append(contentsOf: #"","id":""#.utf8)
-        bytes.append(contentsOf: id.utf8)
-        bytes.append(contentsOf: #"","kind":""#.utf8)
+        bytes.append(contentsOf: #"","id":"#.utf8)
+        bytes.appendJSONString(id)
+        bytes.append(contentsOf: #","kind":""#.utf8)
         bytes.append(contentsOf: kind.rawValue.utf8)
         bytes.append(UInt8(ascii: "\""))
         func member(_ name: StaticString, _ value: String?) {

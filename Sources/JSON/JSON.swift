@@ -85,31 +85,33 @@ extension JSON: CustomStringConvertible {
 /// A JSON object: members in the order in which they were written, each name once.
 package struct JSONObject: Sendable, Equatable {
     package typealias Member = (key: String, value: JSON)
-    private var keys: [String] = []
-    private var values: [JSON] = []
+    private var members: [Member] = []
 
     package init() {}
+
+    /// Members whose names are known to differ.
+    init(unchecked members: [Member]) {
+        self.members = members
+    }
 
     /// A repeated name keeps its first place and takes the last value, as JavaScript does.
     package init(members: [(String, JSON)]) {
         for (key, value) in members { self[key] = value }
     }
 
-    package var count: Int { keys.count }
-    package var isEmpty: Bool { keys.isEmpty }
+    package var count: Int { members.count }
+    package var isEmpty: Bool { members.isEmpty }
 
     /// Linear: objects on the wire have few members, and scanning a short array beats hashing.
     package subscript(key: String) -> JSON? {
         get {
-            guard let index = keys.firstIndex(of: key) else { return nil }
-            return values[index]
+            guard let index = index(of: key) else { return nil }
+            return members[index].value
         }
         set {
-            switch (keys.firstIndex(of: key), newValue) {
-            case (let index?, let value?): values[index] = value
-            case (let index?, nil):
-                keys.remove(at: index)
-                values.remove(at: index)
+            switch (index(of: key), newValue) {
+            case (let index?, let value?): members[index].value = value
+            case (let index?, nil): members.remove(at: index)
             case (nil, let value?): appendUnchecked(key, value)
             case (nil, nil): break
             }
@@ -118,8 +120,12 @@ package struct JSONObject: Sendable, Equatable {
 
     /// Adds a member whose name is known to be new.
     package mutating func appendUnchecked(_ key: String, _ value: JSON) {
-        keys.append(key)
-        values.append(value)
+        members.append((key, value))
+    }
+
+    private func index(of key: String) -> Int? {
+        for index in members.indices where members[index].key == key { return index }
+        return nil
     }
 
     package func merging(_ other: JSONObject) -> JSONObject {
@@ -138,8 +144,8 @@ package struct JSONObject: Sendable, Equatable {
 
 extension JSONObject: RandomAccessCollection {
     package var startIndex: Int { 0 }
-    package var endIndex: Int { keys.count }
-    package subscript(position: Int) -> Member { (keys[position], values[position]) }
+    package var endIndex: Int { members.count }
+    package subscript(position: Int) -> Member { members[position] }
 }
 
 extension JSONObject: ExpressibleByDictionaryLiteral {

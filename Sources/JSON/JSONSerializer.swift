@@ -12,9 +12,9 @@ extension JSON {
     /// Appends the compact JSON text.
     package func serialize(into bytes: inout [UInt8]) {
         switch self {
-        case .null: bytes.append(contentsOf: "null".utf8)
-        case .bool(true): bytes.append(contentsOf: "true".utf8)
-        case .bool(false): bytes.append(contentsOf: "false".utf8)
+        case .null: bytes.append(word: "null")
+        case .bool(true): bytes.append(word: "true")
+        case .bool(false): bytes.append(word: "false")
         case .int(let value): bytes.appendDecimal(value)
         case .double(let value): JSON.serialize(value, into: &bytes)
         case .string(let value): bytes.appendJSONString(value)
@@ -33,7 +33,7 @@ extension JSON {
 
     private static func serialize(_ value: Double, into bytes: inout [UInt8]) {
         // JSON has no infinities and no NaN; `null` is what JavaScript writes for them.
-        guard value.isFinite else { return bytes.append(contentsOf: "null".utf8) }
+        guard value.isFinite else { return bytes.append(word: "null") }
         if let whole = Int64(exactly: value), whole.magnitude < 1 << 53 { return bytes.appendDecimal(whole) }
         bytes.append(contentsOf: value.description.utf8)
     }
@@ -55,6 +55,10 @@ extension JSONObject {
 }
 
 extension [UInt8] {
+    fileprivate mutating func append(word: StaticString) {
+        append(contentsOf: UnsafeBufferPointer(start: word.utf8Start, count: word.utf8CodeUnitCount))
+    }
+
     /// Appends a string with its quotes and the escapes that RFC 8259 section 7 asks for. U+2028 and U+2029 are
     /// escaped too, since some readers of JSON lines take them for line ends.
     package mutating func appendJSONString(_ string: String) {
@@ -63,31 +67,55 @@ extension [UInt8] {
         string.withUTF8 { utf8 in
             var start = 0
             var index = 0
-            while index < utf8.count {
-                let byte = utf8[index]
-                if byte >= 0x20, byte != UInt8(ascii: "\""), byte != UInt8(ascii: "\\"), byte != 0x7f, byte != 0xe2 {
-                    index += 1
-                    continue
-                }
+            while let special = [UInt8].nextSpecial(utf8, from: index) {
+                let byte = utf8[special]
+                index = special + 1
                 if byte == 0xe2 {
-                    let isSeparator =
-                        index + 2 < utf8.count && utf8[index + 1] == 0x80 && utf8[index + 2] & 0xfe == 0xa8
-                    if isSeparator {
-                        append(contentsOf: utf8[start..<index])
-                        append(contentsOf: (utf8[index + 2] == 0xa8 ? "\\u2028" : "\\u2029").utf8)
-                        start = index + 3
+                    guard special + 2 < utf8.count, utf8[special + 1] == 0x80, utf8[special + 2] & 0xfe == 0xa8 else {
+                        continue
                     }
-                    index += 3
-                    continue
+                    append(contentsOf: UnsafeBufferPointer(rebasing: utf8[start..<special]))
+                    append(word: utf8[special + 2] == 0xa8 ? "\\u2028" : "\\u2029")
+                    index = special + 3
+                } else {
+                    append(contentsOf: UnsafeBufferPointer(rebasing: utf8[start..<special]))
+                    appendJSONEscape(byte)
                 }
-                append(contentsOf: utf8[start..<index])
-                appendJSONEscape(byte)
-                index += 1
                 start = index
             }
-            append(contentsOf: utf8[start..<utf8.count])
+            append(contentsOf: UnsafeBufferPointer(rebasing: utf8[start...]))
         }
         append(UInt8(ascii: "\""))
+    }
+
+    /// The next byte that may not stand as it is: control characters, quote, backslash, DEL, and 0xE2, with which
+    /// U+2028 begins. Eight bytes at a time.
+    @inline(__always)
+    private static func nextSpecial(_ utf8: UnsafeBufferPointer<UInt8>, from start: Int) -> Int? {
+        let raw = UnsafeRawBufferPointer(utf8)
+        let high: UInt64 = 0x8080_8080_8080_8080
+        let ones: UInt64 = 0x0101_0101_0101_0101
+        var index = start
+        while index + 8 <= raw.count {
+            let word = UInt64(littleEndian: raw.loadUnaligned(fromByteOffset: index, as: UInt64.self))
+            let quotes = word ^ ones &* 0x22
+            let escapes = word ^ ones &* 0x5c
+            let deletes = word ^ ones &* 0x7f
+            let separators = word ^ ones &* 0xe2
+            let controls = (word &- ones &* 0x20) & ~word
+            let found =
+                ((quotes &- ones) & ~quotes | (escapes &- ones) & ~escapes | (deletes &- ones) & ~deletes
+                    | (separators &- ones) & ~separators | controls) & high
+            // Exact up to the lowest one found.
+            if found != 0 { return index + found.trailingZeroBitCount / 8 }
+            index += 8
+        }
+        while index < raw.count {
+            let byte = raw[index]
+            if byte < 0x20 || byte == 0x22 || byte == 0x5c || byte == 0x7f || byte == 0xe2 { return index }
+            index += 1
+        }
+        return nil
     }
 
     private mutating func appendJSONEscape(_ byte: UInt8) {
