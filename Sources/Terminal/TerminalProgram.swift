@@ -1,3 +1,4 @@
+import Base
 import Client
 import Glibc
 
@@ -5,7 +6,10 @@ import Glibc
 package enum TerminalProgram {
     /// - Parameter arguments: without the program's name.
     /// - Returns: the exit code.
-    package static func run(_ arguments: [String]) async -> Int32 {
+    ///
+    /// Blocks its thread. An asynchronous main function would do so too, but in libdispatch, which lets all signals
+    /// through on the main thread: one would end the program before it could give the terminal back.
+    package static func run(_ arguments: [String]) -> Int32 {
         // A reader of our output that went away is no reason to die without restoring anything.
         signal(SIGPIPE, SIG_IGN)
         let invocation: Invocation
@@ -24,11 +28,46 @@ package enum TerminalProgram {
         }
         // Before any thread exists.
         if invocation.command.handlesSignals { TerminalDevice.blockSignals() }
-        do throws(CommandFailure) {
-            return try await invocation.command.run(invocation).rawValue
-        } catch {
-            output.report(error)
-            return error.exit.rawValue
+        return blocking {
+            do throws(CommandFailure) {
+                return try await invocation.command.run(invocation).rawValue
+            } catch {
+                output.report(error)
+                return error.exit.rawValue
+            }
         }
+    }
+
+    private static func blocking(_ body: @escaping @Sendable () async -> Int32) -> Int32 {
+        let result = Lock<Int32>(0)
+        let done = Semaphore()
+        Task.detached {
+            let code = await body()
+            result.withLock { $0 = code }
+            done.signal()
+        }
+        done.wait()
+        return result.withLock { $0 }
+    }
+}
+
+/// A POSIX semaphore.
+private final class Semaphore: @unchecked Sendable {
+    private let pointer = UnsafeMutablePointer<sem_t>.allocate(capacity: 1)
+
+    init() {
+        pointer.initialize(to: sem_t())
+        sem_init(pointer, 0, 0)
+    }
+
+    deinit {
+        sem_destroy(pointer)
+        pointer.deallocate()
+    }
+
+    func signal() { sem_post(pointer) }
+
+    func wait() {
+        while sem_wait(pointer) != 0, errno == EINTR {}
     }
 }

@@ -2,4 +2,4 @@ import Glibc
 import Terminal
 
 // The terminal client: everything it does is in the Terminal module.
-exit(await TerminalProgram.run(Array(CommandLine.arguments.dropFirst())))
+exit(TerminalProgram.run(Array(CommandLine.arguments.dropFirst())))

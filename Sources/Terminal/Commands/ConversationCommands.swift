@@ -48,7 +48,8 @@ enum ConversationCommands {
         }
         let id = try await connection.sessionId(session["id"]?.stringValue)
         // Nothing here gives signals a meaning of their own: they end the command as usual.
-        SignalWatch.unblock()
+        let signals = SignalWatch.ending()
+        defer { signals?.close() }
         var printer = LogPrinter(output: output, sessionId: id)
         let history = try await connection.call(
             "GET", "/sessions/\(id)/events?before=\((session["lastSeq"]?.intValue ?? 0) &+ 1)&limit=100")

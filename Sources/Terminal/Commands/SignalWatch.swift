@@ -20,11 +20,8 @@ final class SignalWatch: Sendable {
         loop.join()
     }
 
-    /// Gives the signals their usual effect back, on the calling thread.
-    static func unblock() {
-        var set = sigset_t()
-        sigemptyset(&set)
-        for number in TerminalDevice.signals { sigaddset(&set, number) }
-        pthread_sigmask(SIG_UNBLOCK, &set, nil)
+    /// Has the signals end the program at once, as they would had they not been blocked.
+    static func ending() -> SignalWatch? {
+        try? SignalWatch { _exit(128 + $0) }
     }
 }

@@ -165,7 +165,7 @@ struct Attachment {
                 return ""
             }
             let help = attempt > 3 ? " (/start starts the daemon, Ctrl-D leaves)" : ""
-            view.connectionProblem = "reconnecting... \(Sanitizer.cleanLine(reason))\(help)"
+            view.connectionProblem = "reconnecting...\(help) \(Sanitizer.cleanLine(reason))"
             return ""
         case .missing(_, let after, let before):
             return view.renderer.notice("! events \(after + 1) to \(before - 1) can't be read", .yellow)
@@ -175,6 +175,7 @@ struct Attachment {
             return ""
         case .frame(let frame):
             let text = view.take(frame, now: Attachment.now)
+            if !view.isRunning, lastInterrupt > 0, hint == "interrupting..." { hint = nil }
             if view.isDeleted { leave("The session was deleted.") }
             return text
         }
@@ -233,7 +234,7 @@ struct Attachment {
 
     private mutating func take(_ key: Key) {
         if editor.isEmpty {
-            let result = view.answer(key)
+            let result = view.answer(key, now: Attachment.now)
             if let answer = result.answer { respond(result.requestId, answer) }
             if result.isTaken { return }
         }

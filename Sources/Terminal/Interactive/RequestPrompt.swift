@@ -93,7 +93,13 @@ struct RequestPrompt: Equatable {
 
     /// A text that was written and ended with Enter; nil when the question takes none.
     mutating func handle(text: String) -> (isTaken: Bool, answer: Answer?) {
-        guard !isAnswered, !isPermission else { return (false, nil) }
+        guard !isAnswered else { return (false, nil) }
+        // A key that was typed before the prompt came stands in the input line, and Enter makes it a text.
+        if text.count == 1, let key = text.first {
+            let result = handle(.character(key))
+            if result.isTaken { return result }
+        }
+        guard !isPermission else { return (false, nil) }
         let question = questions[index]
         if let option = question.options.first(where: { $0.label.lowercased() == text.lowercased() }) {
             return answer(question.isMultiple ? .array([JSON(option.id)]) : JSON(option.id))

@@ -16,16 +16,22 @@ struct SessionView {
     private(set) var contextShare: Double?
     private(set) var costUsd: Double?
     private(set) var requests: [RequestPrompt] = []
+    /// When the first of them came to be shown.
+    private var promptSince = 0.0
     /// Messages on their way, by clientMessageId.
     private(set) var sending: [(id: String, text: String)] = []
     var connectionProblem: String?
     private(set) var isDeleted = false
     private(set) var isShutDown = false
 
+    /// Seconds for which a prompt takes no keys: what is typed in the moment in which it appears was meant for the
+    /// input line, and must not allow anything.
+    static let promptGrace = 0.4
+
     init(session: JSON) {
         sessionId = session["id"]?.stringValue ?? ""
         var options = TranscriptRenderer.Options()
-        options.listsOptions = false
+        options.showsRequests = false
         renderer = TranscriptRenderer(options: options)
         note(session, now: 0)
     }
@@ -57,10 +63,11 @@ struct SessionView {
         case "turn_completed": setTurn(nil, now: now)
         case "message":
             if let id = event.data["clientMessageId"]?.stringValue { sending.removeAll { $0.id == id } }
-        case "permission_requested": add(event.data, isPermission: true)
-        case "question_requested": add(event.data, isPermission: false)
+        case "permission_requested": add(event.data, isPermission: true, now: now)
+        case "question_requested": add(event.data, isPermission: false, now: now)
         case "permission_resolved", "question_resolved":
             let id = event.data["requestId"]?.stringValue
+            if requests.first?.requestId == id { promptSince = now }
             requests.removeAll { $0.requestId == id }
         case "usage":
             if let used = event.data["contextUsed"]?.doubleValue, let window = event.data["contextWindow"]?.doubleValue,
@@ -110,7 +117,7 @@ struct SessionView {
         let ids = Set(pending.compactMap { $0["requestId"]?.stringValue })
         requests.removeAll { !ids.contains($0.requestId) }
         for request in pending {
-            add(request.objectValue ?? [:], isPermission: request["type"]?.stringValue == "permission")
+            add(request.objectValue ?? [:], isPermission: request["type"]?.stringValue == "permission", now: now)
         }
         var text = StyledText()
         for item in state["open"]?.arrayValue ?? [] where item["sessionId"]?.stringValue == sessionId {
@@ -119,10 +126,11 @@ struct SessionView {
         return text
     }
 
-    private mutating func add(_ data: JSONObject, isPermission: Bool) {
+    private mutating func add(_ data: JSONObject, isPermission: Bool, now: Double) {
         guard let request = RequestPrompt(data, isPermission: isPermission),
             !requests.contains(where: { $0.requestId == request.requestId })
         else { return }
+        if requests.isEmpty { promptSince = now }
         requests.append(request)
     }
 
@@ -137,8 +145,10 @@ struct SessionView {
     }
 
     /// Offers a key to the request that waits; see `RequestPrompt`.
-    mutating func answer(_ key: Key) -> (isTaken: Bool, requestId: String, answer: RequestPrompt.Answer?) {
-        guard !requests.isEmpty else { return (false, "", nil) }
+    mutating func answer(
+        _ key: Key, now: Double
+    ) -> (isTaken: Bool, requestId: String, answer: RequestPrompt.Answer?) {
+        guard !requests.isEmpty, now - promptSince >= SessionView.promptGrace else { return (false, "", nil) }
         let result = requests[0].handle(key)
         return finish(result)
     }

@@ -14,12 +14,13 @@ struct TranscriptRenderer {
         var resultLines = 4
         /// Columns of one line of a tool's call or result.
         var lineWidth = 160
-        /// Whether requests list their options; the interactive client shows them in its prompt instead.
-        var listsOptions = true
+        /// Whether requests are shown when they come; the interactive client has a prompt for them, and shows here
+        /// only what became of them.
+        var showsRequests = true
         var showsThinking = true
     }
 
-    private enum Block { case none, user, text, thinking, tool, notice }
+    private enum Block { case none, user, text, thinking, tool, notice, end }
 
     var options = Options()
     /// Requests that this client answered: their outcome is shown without a name.
@@ -34,9 +35,14 @@ struct TranscriptRenderer {
     /// Text of items that grow while another one is on the screen.
     private var waiting: [(item: String, kind: String, text: String)] = []
     private var titles: [String: String] = [:]
+    /// What was asked by requests that are not shown, by requestId.
+    private var asked: [String: String] = [:]
+    /// The items closed last: a delta that comes late must not show one again.
+    private var closed: [String] = []
     private var out = StyledText()
 
     static let waitingItems = 64
+    static let closedItems = 64
 
     init(options: Options = Options()) {
         self.options = options
@@ -50,6 +56,7 @@ struct TranscriptRenderer {
         let kind = payload["kind"]?.stringValue ?? "message"
         guard kind == "message" || kind == "thinking" && options.showsThinking else { return "" }
         let offset = payload["offset"]?.intValue ?? 0
+        guard !closed.contains(item) else { return "" }
         let known = shown[item] ?? 0
         // Text that is missing in front comes with the event that closes the item.
         guard offset >= 0, offset <= known else { return "" }
@@ -147,6 +154,8 @@ struct TranscriptRenderer {
         if let item {
             shown[item] = nil
             waiting.removeAll { $0.item == item }
+            closed.append(item)
+            if closed.count > TranscriptRenderer.closedItems { closed.removeFirst() }
         }
         if let item, item == live {
             live = nil
@@ -180,7 +189,7 @@ struct TranscriptRenderer {
         shown = [:]
         waiting = []
         titles = [:]
-        block(.notice)
+        block(.end)
         switch data["status"]?.stringValue {
         case "interrupted": line("■ interrupted", .yellow)
         case "failed": line("✗ the turn failed", .red)
@@ -200,10 +209,10 @@ struct TranscriptRenderer {
         block(.tool)
         let indent = event.data["parentItemId"]?.stringValue == nil ? "" : "  "
         write(indent + "● ", .cyan)
+        // Many titles begin with the tool's name.
+        let rest = title.hasPrefix(name) ? String(title.dropFirst(name.count)) : "  " + title
         write(name, .bold)
-        if !title.isEmpty, title != name {
-            write((name.isEmpty ? "" : "  ") + DisplayWidth.truncate(title, to: options.lineWidth))
-        }
+        if rest != "  " { write(DisplayWidth.truncate(name.isEmpty ? title : rest, to: options.lineWidth)) }
         write("\n")
     }
 
@@ -281,26 +290,35 @@ struct TranscriptRenderer {
     }
 
     private mutating func permission(_ data: JSONObject) {
+        guard options.showsRequests else {
+            if let id = data["requestId"]?.stringValue { asked[id] = RequestText.title(data) }
+            return
+        }
         block(.notice)
         write("? Permission needed: ", [.bold, .yellow])
         write(RequestText.title(data) + "\n", .bold)
         for row in RequestText.details(data, limit: 8, width: options.lineWidth) { line("    " + row, .dim) }
-        guard options.listsOptions else { return }
         for option in data["options"]?.arrayValue ?? [] {
             line("    \(text(option["optionId"])): \(text(option["label"]))")
         }
     }
 
     private mutating func question(_ data: JSONObject) {
-        block(.notice)
+        if options.showsRequests || data["body"]?.stringValue != nil { block(.notice) }
         if let body = data["body"]?.stringValue {
             line("? The plan:", [.bold, .yellow])
             line(body)
         }
+        guard options.showsRequests else {
+            if let id = data["requestId"]?.stringValue {
+                asked[id] = (data["questions"]?.arrayValue ?? []).map { Sanitizer.cleanLine(text($0["text"])) }
+                    .joined(separator: " ")
+            }
+            return
+        }
         for question in data["questions"]?.arrayValue ?? [] {
             write("? ", [.bold, .yellow])
             line(Sanitizer.cleanLine(text(question["text"])), .bold)
-            guard options.listsOptions else { continue }
             for (index, option) in (question["options"]?.arrayValue ?? []).enumerated() {
                 let description = option["description"]?.stringValue.map { ": \($0)" } ?? ""
                 line("    \(index + 1) \(Sanitizer.cleanLine(text(option["label"]) + description))")
@@ -310,8 +328,13 @@ struct TranscriptRenderer {
 
     private mutating func resolved(_ data: JSONObject, isPermission: Bool) {
         block(.notice)
+        let id = data["requestId"]?.stringValue ?? ""
+        if let title = asked.removeValue(forKey: id), !title.isEmpty {
+            write("? ", .yellow)
+            line(DisplayWidth.truncate(title, to: options.lineWidth), .bold)
+        }
         let who: String =
-            if let id = data["requestId"]?.stringValue, ownAnswers.contains(id) { "" } else {
+            if ownAnswers.contains(id) { "" } else {
                 data["by"]?["name"]?.stringValue.map { " by \(Sanitizer.cleanLine($0))" } ?? ""
             }
         let outcome = data["outcome"]?.stringValue ?? ""
