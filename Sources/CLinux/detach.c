@@ -13,7 +13,7 @@ static int become(const char *log) {
     if (chdir("/") != 0) return errno;
     int null = open("/dev/null", O_RDWR);
     if (null < 0) return errno;
-    int out = open(log, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0600);
+    int out = open(log, O_WRONLY | O_CREAT | O_APPEND | O_NOFOLLOW | O_CLOEXEC, 0600);
     if (dup2(null, 0) < 0 || dup2(null, 1) < 0 || dup2(out < 0 ? null : out, 2) < 0) return errno;
     if (null > 2) close(null);
     for (int number = 1; number < NSIG; number++) signal(number, SIG_DFL);

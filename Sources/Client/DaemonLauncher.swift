@@ -58,7 +58,7 @@ public struct DaemonLauncher: Sendable {
         while clock.now < deadline {
             try? await Task.sleep(for: delay)
             delay = min(delay * 2, .milliseconds(100))
-            if let endpoint = try await running() { return (endpoint, endpoint.pid == nil || endpoint.pid == pid) }
+            if let endpoint = try await running() { return (endpoint, endpoint.pid == pid) }
             // Exit 3 is no failure: another client's daemon was faster, and will answer soon.
             if let code = DaemonProcess.exitCode(of: pid), code != DaemonLauncher.exitOtherDaemon {
                 throw HubError(

@@ -2,6 +2,7 @@ import Base
 import CLinux
 // `environ` is a global variable of the C library; nothing in this program changes it.
 @preconcurrency import Glibc
+import JSON
 
 /// Starting a program that outlives this one.
 enum DaemonProcess {
@@ -10,6 +11,9 @@ enum DaemonProcess {
         // The daemon makes its folders itself; the log of its start must have a place before.
         mkdir(home.path, 0o700)
         mkdir(home.path + "/logs", 0o700)
+        // Appended to, since two clients can start daemons at once; so that it stays small, begun anew from time to time.
+        var info = stat()
+        if lstat(log, &info) == 0, info.st_size > 256 * 1024 { unlink(log) }
         let arguments: [UnsafeMutablePointer<CChar>?] = [strdup(program), nil]
         let environment = environmentWithHome(home)
         defer { for pointer in arguments + environment { free(pointer) } }
@@ -41,7 +45,7 @@ enum DaemonProcess {
         return signal == 0 ? (status >> 8) & 0xff : 128 + signal
     }
 
-    /// The last line of what the program said before it ended.
+    /// The last sentence of what the program said before it ended.
     static func tail(of log: String) -> String {
         let fd = open(log, O_RDONLY | O_CLOEXEC | O_NOFOLLOW)
         guard fd >= 0 else { return "it left no message" }
@@ -52,7 +56,10 @@ enum DaemonProcess {
         let count = read(fd, &buffer, buffer.count)
         guard count > 0 else { return "it left no message" }
         let lines = String(decoding: buffer[..<count], as: UTF8.self).split(separator: "\n")
-        return lines.last.map(String.init) ?? "it left no message"
+        // A sentence for people, rather than a line of the log.
+        if let sentence = lines.last(where: { !$0.hasPrefix("{") }) { return String(sentence) }
+        let message = lines.last.flatMap { (try? JSON.parse(String($0)))?["message"]?.stringValue }
+        return message ?? "it left no message"
     }
 
     /// The absolute path of this program.

@@ -18,7 +18,7 @@ struct ArgumentParserTests {
                 "new --model opus -w /tmp fix --json", "new", ["fix"],
                 ["model": "opus", "workspace": "/tmp", "json": ""]
             ),
-            ("--json sessions", "sessions", [], ["json": ""]),
+            ("--json sessions", "sessions", [], ["json": ""]), ("--home /x status", "status", [], ["home": "/x"]),
             ("sessions -n 5", "sessions", [], ["limit": "5"]),
             ("sessions --limit=5", "sessions", [], ["limit": "5"]),
             ("send abc -- --not an option", "send", ["abc", "--not", "an", "option"], [:]),

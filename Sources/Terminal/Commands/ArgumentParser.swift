@@ -4,7 +4,7 @@ enum ArgumentParser {
     static func parse(_ words: [String], table: [Command]) throws(CommandFailure) -> Invocation {
         var rest = words
         if rest.first == "--version" || rest.first == "-V" { rest[0] = "version" }
-        guard let index = rest.firstIndex(where: { !$0.hasPrefix("-") }) else {
+        guard let index = commandIndex(rest) else {
             // Options alone: only help can be meant.
             if rest.isEmpty || rest.contains("--help") || rest.contains("-h") {
                 return try parse(["help"], table: table)
@@ -20,6 +20,16 @@ enum ArgumentParser {
         if invocation.has("help") { return invocation }
         try check(invocation)
         return invocation
+    }
+
+    /// The first word that is neither an option nor the value of one.
+    private static func commandIndex(_ words: [String]) -> Int? {
+        var index = 0
+        while index < words.count, words[index].hasPrefix("-") {
+            let takesValue = Command.commonOptions.contains { "--" + $0.name == words[index] && $0.value != nil }
+            index += takesValue ? 2 : 1
+        }
+        return index < words.count ? index : nil
     }
 
     private static func take(_ words: [String], into invocation: inout Invocation) throws(CommandFailure) {

@@ -210,7 +210,7 @@ struct SessionView {
         } else if let turnSince {
             let seconds = max(0, Int(now - turnSince))
             parts.append(
-                "running" + (seconds > 0 ? " \(Clock.duration(seconds: Double(seconds)).replacingTenths)" : ""))
+                "running" + (seconds > 0 ? " \(Clock.duration(seconds: Double(seconds)))" : ""))
         } else {
             parts.append("ready")
         }
@@ -221,12 +221,5 @@ struct SessionView {
         if let costUsd, costUsd > 0, costUsd < 1e9 { parts.append(TurnSummary.money(costUsd)) }
         if isRunning, requests.isEmpty { parts.append("Ctrl-C interrupts") }
         return StyledText(DisplayWidth.truncate(parts.joined(separator: " · "), to: columns), .dim)
-    }
-}
-
-extension String {
-    /// `12.0 s` as `12 s`: tenths that always say 0 only flicker.
-    fileprivate var replacingTenths: String {
-        hasSuffix(".0 s") ? String(dropLast(4)) + " s" : self
     }
 }

@@ -49,7 +49,11 @@ enum Clock {
     static func duration(seconds: Double) -> String {
         guard seconds.isFinite, seconds >= 0, seconds < 1e9 else { return "?" }
         if seconds < 1 { return "\(Int(seconds * 1000)) ms" }
-        if seconds < 60 { return TurnSummary.fixed(seconds, digits: 1) + " s" }
+        if seconds < 60 {
+            let text = TurnSummary.fixed(seconds, digits: 1)
+            // Tenths that are always 0 only flicker.
+            return (text.hasSuffix(".0") ? String(text.dropLast(2)) : text) + " s"
+        }
         let whole = Int(seconds)
         if whole < 3600 { return "\(whole / 60) min \(whole % 60) s" }
         return "\(whole / 3600) h \(whole % 3600 / 60) min"
