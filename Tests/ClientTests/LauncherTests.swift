@@ -14,7 +14,7 @@ struct LauncherTests {
         let program = folder.path + "/daemon.sh"
         try FileManager.default.setAttributes([.posixPermissions: 0o700], ofItemAtPath: program)
         var launcher = DaemonLauncher(home: HubHome(path: folder.path), executable: program)
-        launcher.patience = .milliseconds(500)
+        launcher.patience = .seconds(20)
         return (folder, launcher)
     }
 
@@ -31,8 +31,9 @@ struct LauncherTests {
 
     @Test("a daemon that never answers is given up")
     func silent() async throws {
-        let (folder, launcher) = try launcher("exec sleep 2")
+        var (folder, launcher) = try launcher("exec sleep 2")
         defer { withExtendedLifetime(folder) {} }
+        launcher.patience = .milliseconds(300)
         await #expect { _ = try await launcher.ensureRunning() } throws: {
             ($0 as? HubError)?.message.contains("does not answer") == true
         }

@@ -142,6 +142,25 @@ struct TranscriptTests {
         #expect(script.text == "A1 A2\n\nB1 B2\n")
     }
 
+    @Test("a delta that comes after its item was closed shows nothing again")
+    func lateChunk() {
+        var script = Script()
+        script.event("thinking", ["content": "hm"], item: "i")
+        script.event("turn_completed", ["status": "completed"])
+        script.chunk("i", "hm", offset: 0, kind: "thinking")
+        #expect(script.text == "✻ hm\n\n")
+    }
+
+    @Test("where a prompt shows the requests, only their outcome is in the transcript")
+    func outcomes() {
+        var script = Script()
+        script.renderer.options.showsRequests = false
+        script.event("permission_requested", ["requestId": "r", "tool": "Bash", "title": "rm x"])
+        #expect(script.text == "")
+        script.event("permission_resolved", ["requestId": "r", "outcome": "selected", "optionKind": "reject_once"])
+        #expect(script.text == "? Bash  rm x\n  ✗ rejected\n")
+    }
+
     @Test("a message while a turn runs is marked as queued")
     func queued() {
         var script = Script()
@@ -209,6 +228,7 @@ struct TranscriptTests {
                     try again in 1 min 30 s
                     Try again later · Switch provider
                 ! the quota is nearly used up (92 %), window five_hour, resets 2026-09-21T14:13Z
+
                 ■ interrupted
                 ✗ the turn failed
                 20 ms
