@@ -7,10 +7,17 @@ import Sessions
 protocol FrameSink: AnyObject {
     /// - Parameter isEphemeral: it may be left out when the client is slow.
     func send(_ frame: OutgoingFrame, isEphemeral: Bool)
+    func send(_ batch: OutgoingBatch)
     /// What waits to be written, in bytes.
     var queuedBytes: Int { get }
     /// Asks to be told, once, when no more than this is waiting.
     func notifyWhenDrained(below bytes: Int)
+}
+
+extension FrameSink {
+    func send(_ batch: OutgoingBatch) {
+        for frame in batch.frames { send(frame, isEphemeral: false) }
+    }
 }
 
 /// One client's view of the sessions: which it wants, and where it is in those that are being replayed to it.
@@ -65,6 +72,12 @@ final class ClientFeed {
     func offer(_ frame: OutgoingFrame, of sessionId: String, isEphemeral: Bool) {
         if isDirect { return sink.send(frame, isEphemeral: isEphemeral) }
         offerFiltered(frame, of: sessionId, isEphemeral: isEphemeral)
+    }
+
+    /// Offers frames of a session that none of their kind may be left out of.
+    func offer(_ batch: OutgoingBatch, of sessionId: String) {
+        if isDirect { return sink.send(batch) }
+        for frame in batch.frames { offer(frame, of: sessionId, isEphemeral: false) }
     }
 
     private func offerFiltered(_ frame: OutgoingFrame, of sessionId: String, isEphemeral: Bool) {

@@ -26,7 +26,7 @@ struct FrameText {
         switch record.kind {
         case .message:
             begin("session:message", sessionId: sessionId, seq: record.seq, timestamp: record.timestamp)
-            record.messagePayload(sessionId: sessionId).serialize(into: &bytes)
+            record.serializeMessagePayload(sessionId: sessionId, into: &bytes)
         case .permissionRequested, .permissionResolved, .questionRequested, .questionResolved:
             begin(FrameText.type(of: record.kind), sessionId: sessionId, seq: record.seq, timestamp: record.timestamp)
             record.requestPayload(sessionId: sessionId).serialize(into: &bytes)
@@ -114,6 +114,42 @@ struct FrameText {
 }
 
 extension EventRecord {
+    /// Appends what `messagePayload(sessionId:)` describes, without making the object: most of what is streamed is
+    /// messages.
+    func serializeMessagePayload(sessionId: String, into bytes: inout [UInt8]) {
+        bytes.append(contentsOf: #"{"id":"#.utf8)
+        bytes.appendJSONString(id)
+        bytes.append(contentsOf: #","sessionId":"#.utf8)
+        bytes.appendJSONString(sessionId)
+        bytes.append(contentsOf: #","role":"#.utf8)
+        (data["role"] ?? "assistant").serialize(into: &bytes)
+        bytes.append(contentsOf: #","content":"#.utf8)
+        (data["content"] ?? "").serialize(into: &bytes)
+        bytes.append(contentsOf: #","timestamp":""#.utf8)
+        timestamp.append(to: &bytes)
+        bytes.append(contentsOf: #"","seq":"#.utf8)
+        bytes.appendDecimal(seq)
+        func member(_ name: StaticString, _ value: String?) {
+            guard let value else { return }
+            bytes.append(contentsOf: UnsafeBufferPointer(start: name.utf8Start, count: name.utf8CodeUnitCount))
+            bytes.appendJSONString(value)
+        }
+        member(#","turnId":"#, turnId)
+        member(#","itemId":"#, itemId)
+        member(#","providerId":"#, draft.providerId)
+        // Role and content are all that nearly every message has.
+        if data.count > 2 {
+            for key in EventRecord.rarerMessageMembers {
+                guard let value = data[key] else { continue }
+                bytes.append(UInt8(ascii: ","))
+                bytes.appendJSONString(key)
+                bytes.append(UInt8(ascii: ":"))
+                value.serialize(into: &bytes)
+            }
+        }
+        bytes.append(UInt8(ascii: "}"))
+    }
+
     /// The payload of a `permission:*` or `question:*` frame.
     func requestPayload(sessionId: String) -> JSONObject {
         var object = data

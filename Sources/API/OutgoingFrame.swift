@@ -1,6 +1,16 @@
 import Base
 import Server
 
+/// Durable frames of one session that were committed together, in order.
+final class OutgoingBatch {
+    let frames: [OutgoingFrame]
+    private(set) lazy var webSocket = FrameBatch(frames.map(\.webSocket))
+
+    init(_ frames: [OutgoingFrame]) { self.frames = frames }
+
+    func enqueue(on connection: WebSocketConnection) { connection.enqueue(&webSocket) }
+}
+
 /// A frame on its way to any number of clients: one text, each wire form of it made once, when the first client needs
 /// it.
 final class OutgoingFrame {

@@ -110,6 +110,7 @@ final class WebSocketSink: FrameSink {
     func send(_ frame: OutgoingFrame, isEphemeral: Bool) {
         connection.enqueue(frame.webSocket, ephemeral: isEphemeral)
     }
+    func send(_ batch: OutgoingBatch) { batch.enqueue(on: connection) }
     func notifyWhenDrained(below bytes: Int) { connection.notifyWhenDrained(below: bytes) }
     var queuedBytes: Int { connection.queuedBytes }
 }

@@ -162,13 +162,16 @@ package final class StreamHub: SessionObserver {
 
     package func session(_ session: Session, committed events: [CommittedEvent]) {
         guard !feeds.isEmpty else { return }
-        for event in events {
-            framesEncoded += 1
-            let text = FrameText(event.record, line: event.line, sessionId: session.id)
-            let frame = OutgoingFrame(
-                FrameText.type(of: event.record.kind), seq: event.record.seq, text: text, encoder: encoder)
-            for feed in feeds { feed.offer(frame, of: session.id, isEphemeral: false) }
-        }
+        let sessionId = session.id
+        framesEncoded += events.count
+        let batch = OutgoingBatch(
+            events.map { event in
+                OutgoingFrame(
+                    FrameText.type(of: event.record.kind), seq: event.record.seq,
+                    text: FrameText(event.record, line: event.line, sessionId: sessionId), encoder: encoder)
+            })
+        // Client by client, each the whole batch: the order in which one gets its frames is all that counts.
+        for feed in feeds { feed.offer(batch, of: sessionId) }
     }
 
     package func session(_ session: Session, streamed chunk: StreamChunk) {

@@ -76,9 +76,9 @@ package class Connection: FileDescriptorHandler {
     // MARK: Output
 
     @inline(__always)
-    final func append(_ reference: FrameReference) {
+    final func append(_ reference: FrameReference, frames: Int = 1) {
         if output.isEmpty { lastProgress = server.loop.nowNanoseconds }
-        output.append(reference)
+        output.append(reference, frames: frames)
         if !isDirty { markDirty() }
     }
 

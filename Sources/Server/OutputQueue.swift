@@ -27,20 +27,20 @@ struct OutputQueue {
     var isEmpty: Bool { bytes == 0 }
 
     @inline(__always)
-    mutating func append(_ reference: FrameReference) {
+    mutating func append(_ reference: FrameReference, frames added: Int = 1) {
         let count = reference.end - reference.start
         bytes &+= count
-        frames &+= 1
+        frames &+= added
         let last = spans.count - 1
         if last >= head, spans[last].segment === reference.segment, Int(spans[last].end) == reference.start {
             spans[last].end = UInt32(truncatingIfNeeded: reference.end)
-            spans[last].frames &+= 1
+            spans[last].frames &+= UInt32(truncatingIfNeeded: added)
             return
         }
-        appendSpan(reference)
+        appendSpan(reference, frames: added)
     }
 
-    private mutating func appendSpan(_ reference: FrameReference) {
+    private mutating func appendSpan(_ reference: FrameReference, frames added: Int) {
         if spans.last?.segment !== reference.segment || spans.count == head {
             pinnedBytes += reference.segment.capacity
         }
@@ -52,7 +52,7 @@ struct OutputQueue {
             Span(
                 segment: reference.segment, origin: UInt32(truncatingIfNeeded: reference.start),
                 start: UInt32(truncatingIfNeeded: reference.start), end: UInt32(truncatingIfNeeded: reference.end),
-                frames: 1))
+                frames: UInt32(truncatingIfNeeded: added)))
     }
 
     /// Hands out the front spans until `body` returns false.

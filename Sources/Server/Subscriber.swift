@@ -79,11 +79,11 @@ package class Subscriber: Connection {
     /// Queues a frame. One that is short and far from the last one is copied when the queue already keeps much more
     /// memory alive than it sends.
     @inline(__always)
-    final func enqueueReference(_ reference: FrameReference) {
+    final func enqueueReference(_ reference: FrameReference, frames: Int = 1) {
         if output.pinnedBytes > server.pinnedLimit {
-            append(server.unshared(reference))
+            append(server.unshared(reference), frames: frames)
         } else {
-            append(reference)
+            append(reference, frames: frames)
         }
     }
 

@@ -69,6 +69,14 @@ package final class WebSocketConnection: Subscriber {
         }
     }
 
+    /// Queues messages that others get as well, in their order.
+    package func enqueue(_ batch: inout FrameBatch) {
+        for run in takesCompressed ? batch.compressed : batch.plain {
+            guard admits(ephemeral: false) else { return }
+            enqueueReference(run.reference, frames: run.frames)
+        }
+    }
+
     /// Queues a text message for this client alone.
     package func send(_ text: [UInt8], ephemeral: Bool = false) {
         text.withUnsafeBytes { send($0, opcode: .text, ephemeral: ephemeral) }

@@ -16,8 +16,8 @@ package final class Session {
     unowned let service: SessionService
     var provider: (any ProviderSession)?
     var openItems = OpenItems()
-    /// The newest messages, as clients see them; nil until somebody asked.
-    private var messages: [JSON]?
+    /// The newest messages; nil until somebody asked.
+    private var messages: [EventRecord]?
     private var isChangeAnnounced = false
     var lastActivity: Duration
     var isDeleted = false
@@ -100,15 +100,13 @@ package final class Session {
 
     /// The newest messages, oldest first, as `session:message` payloads.
     package func newestMessages() -> [JSON] {
-        if let messages { return messages }
-        let records = (try? log.read(limit: settings.snapshotMessages, where: [.message])) ?? []
-        let read = records.map { JSON.object($0.messagePayload(sessionId: id)) }
-        messages = read
-        return read
+        let records = messages ?? (try? log.read(limit: settings.snapshotMessages, where: [.message])) ?? []
+        messages = records
+        return records.map { JSON.object($0.messagePayload(sessionId: id)) }
     }
 
     private func remember(_ record: EventRecord) {
-        messages?.append(.object(record.messagePayload(sessionId: id)))
+        messages?.append(record)
         if let count = messages?.count, count > settings.snapshotMessages { messages?.removeFirst() }
     }
 

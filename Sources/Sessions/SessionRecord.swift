@@ -56,7 +56,10 @@ extension EventRecord {
         object["turnId"] = turnId.map { JSON($0) }
         object["itemId"] = itemId.map { JSON($0) }
         object["providerId"] = draft.providerId.map { JSON($0) }
-        for key in ["clientMessageId", "parentItemId", "partial", "by"] { object[key] = data[key] }
+        for key in EventRecord.rarerMessageMembers { object[key] = data[key] }
         return object
     }
+
+    /// What only some messages have, in the order of the payload.
+    package static let rarerMessageMembers = ["clientMessageId", "parentItemId", "partial", "by"]
 }

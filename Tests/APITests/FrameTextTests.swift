@@ -36,6 +36,23 @@ import Testing
         #expect(frame["timestamp"]?.stringValue == record.timestamp.description)
     }
 
+    /// `core:state` carries messages as objects, frames are written directly: a client must not see a difference.
+    @Test(
+        arguments: [
+            ["role": "user", "content": "a \"b\""],
+            [:],
+            [
+                "content": ["x"], "partial": true, "by": ["id": "c1"], "clientMessageId": "m", "parentItemId": "p",
+                "else": 1,
+            ],
+        ] as [JSONObject])
+    func messagesAreTheSameInFramesAndInTheState(data: JSONObject) {
+        let record = record(.message, data)
+        var written: [UInt8] = []
+        record.serializeMessagePayload(sessionId: "s\n1", into: &written)
+        #expect(written == JSON.object(record.messagePayload(sessionId: "s\n1")).serialize())
+    }
+
     @Test func aLineInAnotherOrderIsReadAllTheSame() throws {
         let record = record(.toolCall, ["name": "Bash"])
         var object = try #require(record.json.objectValue)
