@@ -124,7 +124,7 @@ let package = Package(
             ]),
         .testTarget(
             name: "ServerTests",
-            dependencies: ["Server", "HTTP1", "WebSocket", "EventLoop", "Base", "CLinux", "TestSupport"]),
+            dependencies: ["Server", "HTTP1", "WebSocket", "EventLoop", "Base", "CLinux", "TestSupport", "TestPeer"]),
         .testTarget(
             name: "APITests",
             dependencies: ["API", "Server", "Sessions", "HubProtocol", "JSON", "Base", "EventLoop", "TestSupport"]),

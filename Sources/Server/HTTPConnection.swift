@@ -248,7 +248,7 @@ final class HTTPConnection: Connection {
         do throws(HTTPEncodeError) {
             let written = try HTTPResponseEncoder.writeHead(
                 status: status, headers: headers, body: .length(body.count), answering: head, date: server.currentDate,
-                keepsAlive: wanted && !server.isShuttingDown && !inputHasEnded, into: &server.scratch)
+                keepsAlive: wanted && !server.isShuttingDown && !isLastRequest, into: &server.scratch)
             keepsAlive = written.keepsAlive
             appendAnswer(written.framing == .none ? UnsafeRawBufferPointer(start: nil, count: 0) : body)
         } catch {
@@ -267,6 +267,9 @@ final class HTTPConnection: Connection {
         server.metrics.countResponse(status)
         finishRequest(keepsAlive: keepsAlive)
     }
+
+    /// The client sends no more, and nothing of what it has sent waits to be answered.
+    private var isLastRequest: Bool { inputHasEnded && pending.isEmpty && !isProcessing }
 
     private func appendAnswer(_ body: UnsafeRawBufferPointer) {
         let head = server.scratch.count
