@@ -2,6 +2,7 @@ import API
 import Configuration
 import EventLog
 import EventLoop
+import Glibc
 import HTTP1
 import HubProtocol
 import JSON
@@ -101,8 +102,11 @@ struct Settings {
     }
 
     func log(in home: Home) -> ServiceLog {
-        ServiceLog(
+        // On a terminal, a pipe or a service manager's socket somebody listens; a file would only be a second copy.
+        var information = stat()
+        let isFile = fstat(STDERR_FILENO, &information) == 0 && information.st_mode & S_IFMT == S_IFREG
+        return ServiceLog(
             path: home.logs + "/core.log", level: ServiceLog.Level(configuration.log.level.rawValue) ?? .info,
-            maxBytes: configuration.log.maxBytes, keep: configuration.log.keep, writesToStderr: true)
+            maxBytes: configuration.log.maxBytes, keep: configuration.log.keep, writesToStderr: !isFile)
     }
 }

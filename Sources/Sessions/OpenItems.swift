@@ -30,6 +30,10 @@ struct OpenItems {
         return offset
     }
 
+    func contains(_ itemId: String, _ kind: ChunkKind) -> Bool {
+        items.contains { $0.itemId == itemId && $0.kind == kind }
+    }
+
     /// The durable event of an item has come: its pieces are done with.
     mutating func close(_ itemId: String, _ kind: ChunkKind) {
         items.removeAll { $0.itemId == itemId && $0.kind == kind }

@@ -33,9 +33,10 @@ extension Session: ProviderSessionDelegate {
         let turnId = state.runningTurn?.turnId
         let offset = openItems.append(itemId, kind, turnId: turnId, text: text)
         let chunk = StreamChunk(sessionId: id, turnId: turnId, itemId: itemId, kind: kind, text: text, offset: offset)
-        // What was appended before this piece must be published before it, too.
+        // What was appended before this piece must be published before it, too. By then the item's durable event may
+        // have come, which says it all.
         log.afterCommit { [weak self] in
-            guard let self, !isDeleted else { return }
+            guard let self, !isDeleted, openItems.contains(itemId, kind) else { return }
             service.observer?.session(self, streamed: chunk)
         }
     }

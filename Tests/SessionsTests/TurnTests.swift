@@ -61,6 +61,19 @@ import Testing
         #expect(fixture.chunks.count == 1)
     }
 
+    @Test func aChunkNeverComesAfterTheEventThatClosesItsItem() throws {
+        let fixture = try SessionFixture()
+        let session = try fixture.makeSession()
+        try fixture.send("hi", to: session)
+        // In one batch: the piece must wait for the event before it, and is overtaken by the one after it.
+        fixture.provider.say(
+            .message(Message(itemId: "m1", text: "one")), .chunk(itemId: "m2", kind: .message, text: "two"),
+            .message(Message(itemId: "m2", text: "two")))
+        fixture.turn()
+        #expect(fixture.chunks.isEmpty)
+        #expect(fixture.committed.last?.data["content"] == "two")
+    }
+
     @Test func messagesWaitForTheRunningTurnInOrder() throws {
         let fixture = try SessionFixture()
         let session = try fixture.makeSession()
