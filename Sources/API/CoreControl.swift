@@ -1,6 +1,7 @@
 package import Base
 package import HubProtocol
 package import JSON
+package import Server
 
 /// What the routes need of the daemon around them.
 package protocol CoreControl: AnyObject {
@@ -11,8 +12,7 @@ package protocol CoreControl: AnyObject {
     var children: [ChildUsage] { get }
     /// The daemon's own resident memory, in bytes.
     var residentMemory: Int { get }
-    /// Connection and frame counters of the server.
-    var traffic: TrafficCounters { get }
+    var traffic: ServerMetrics { get }
     /// Begins to stop; the answer to the request that asked is still sent.
     func shutDown(graceMs: Int?, by client: String)
 }
@@ -67,23 +67,6 @@ package struct ChildUsage: Sendable {
             "rss": JSON(residentMemory), "processes": JSON(processes),
         ]
     }
-}
-
-package struct TrafficCounters: Sendable {
-    package var connectionsOpen = 0
-    package var connectionsAccepted = 0
-    package var connectionsRefused = 0
-    package var requests = 0
-    package var webSockets = 0
-    package var framesSent = 0
-    package var framesReceived = 0
-    package var bytesSent = 0
-    package var bytesReceived = 0
-    package var queuedBytes = 0
-    package var ephemeralDropped = 0
-    package var clientsEvicted = 0
-
-    package init() {}
 }
 
 /// The providers, as clients see them.

@@ -4,6 +4,7 @@ import HTTP1
 import HubProtocol
 import JSON
 import Providers
+import Server
 import Sessions
 
 /// The daemon itself over HTTP: health, status, metrics, settings, shutdown, providers.
@@ -75,15 +76,21 @@ extension APIHandler {
         text.gauge("codeai_connections_open", "Open connections.", traffic.connectionsOpen)
         text.counter("codeai_connections_accepted_total", "Accepted connections.", traffic.connectionsAccepted)
         text.counter("codeai_connections_refused_total", "Connections refused by a limit.", traffic.connectionsRefused)
+        text.counter(
+            "codeai_connections_timed_out_total", "Connections ended by a timeout.", traffic.connectionsTimedOut)
+        text.counter("codeai_peers_lost_total", "Peers that vanished without saying so.", traffic.peersLost)
+        text.counter("codeai_requests_malformed_total", "Requests that were no HTTP.", traffic.requestsMalformed)
+        text.counter("codeai_requests_forbidden_total", "Requests refused by the guard.", traffic.requestsForbidden)
         text.counter("codeai_http_requests_total", "HTTP requests.", traffic.requests)
         text.counter("codeai_frames_encoded_total", "Frames encoded, each once for all clients.", hub.framesEncoded)
-        text.counter("codeai_frames_sent_total", "Frames put on clients' queues.", traffic.framesSent)
-        text.counter("codeai_frames_received_total", "WebSocket frames received.", traffic.framesReceived)
+        text.counter(
+            "codeai_frames_sent_total", "Frames handed to the kernel, one for each receiver.", traffic.framesSent)
+        text.counter("codeai_messages_received_total", "WebSocket messages received.", traffic.messagesReceived)
         text.counter("codeai_bytes_sent_total", "Bytes written to clients.", traffic.bytesSent)
         text.counter("codeai_bytes_received_total", "Bytes read from clients.", traffic.bytesReceived)
-        text.gauge("codeai_queue_bytes", "Bytes waiting for clients.", traffic.queuedBytes)
-        text.counter("codeai_chunks_dropped_total", "Deltas left out for slow clients.", traffic.ephemeralDropped)
-        text.counter("codeai_clients_evicted_total", "Clients evicted for slowness.", traffic.clientsEvicted)
+        text.gauge("codeai_queue_bytes", "Bytes waiting for clients.", hub.queuedBytes)
+        text.counter("codeai_chunks_dropped_total", "Deltas left out for slow clients.", traffic.framesDropped)
+        text.counter("codeai_clients_evicted_total", "Clients evicted for slowness.", traffic.subscribersEvicted)
         text.counter("codeai_events_appended_total", "Events written to logs.", log.events)
         text.counter("codeai_log_bytes_total", "Bytes written to logs.", log.bytes)
         text.counter("codeai_log_failures_total", "Failed log writes.", log.failures)

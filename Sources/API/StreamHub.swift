@@ -52,6 +52,9 @@ package final class StreamHub: SessionObserver {
     /// Connected clients, event streams included.
     package var clientCount: Int { feeds.count }
 
+    /// Bytes waiting for clients.
+    var queuedBytes: Int { feeds.reduce(0) { $0 + $1.sink.queuedBytes } }
+
     // MARK: Clients
 
     func add(_ feed: ClientFeed, _ connection: WebSocketConnection? = nil) {

@@ -208,22 +208,7 @@ final class Daemon: HubContext, CoreControl {
 
     var residentMemory: Int { ProcessTable.snapshot()[getpid()]?.residentBytes ?? 0 }
 
-    var traffic: TrafficCounters {
-        var counters = TrafficCounters()
-        let metrics = server.metrics
-        counters.connectionsOpen = metrics.connectionsOpen
-        counters.connectionsAccepted = metrics.connectionsAccepted
-        counters.connectionsRefused = metrics.connectionsRefused
-        counters.requests = metrics.requests
-        counters.webSockets = metrics.webSocketsOpen
-        counters.framesSent = metrics.framesSent
-        counters.framesReceived = metrics.messagesReceived
-        counters.bytesSent = metrics.bytesSent
-        counters.bytesReceived = metrics.bytesReceived
-        counters.ephemeralDropped = metrics.framesDropped
-        counters.clientsEvicted = metrics.subscribersEvicted
-        return counters
-    }
+    var traffic: ServerMetrics { server.metrics }
 }
 
 /// The daemon's own program, for providers that are part of it.
