@@ -15,8 +15,51 @@ struct IndexEntry {
     /// A checksum of the last bytes before `size`: tells a file that has grown from one that was rewritten.
     var tail: UInt64
     var damage: [Range<Int>]
-    /// Compact JSON; nil when the log's state could not be had.
-    var checkpoint: ArraySlice<UInt8>
+    /// The entry's line with its LF, the checkpoint at its end: for thousands of sessions that nobody has opened, this
+    /// is copied from one index to the next.
+    private(set) var line: ArraySlice<UInt8> = []
+
+    init(
+        header: LogHeader, start: Int, size: Int, status: FileStatus, lastSeq: Int, tail: UInt64,
+        damage: [Range<Int>], checkpoint: JSON
+    ) {
+        self.header = header
+        self.start = start
+        self.size = size
+        modifiedNanoseconds = status.modifiedNanoseconds
+        inode = status.inode
+        self.lastSeq = lastSeq
+        self.tail = tail
+        self.damage = damage
+        line = ArraySlice(LogIndex.serialize(self, checkpoint: checkpoint))
+    }
+
+    /// What a line of an index says; nil when it is damaged.
+    init?(line: ArraySlice<UInt8>, json: JSON) {
+        guard let id = json["id"]?.stringValue, let size = json["size"]?.intValue,
+            let modified = json["mtimeNs"]?.intValue, let inode = json["inode"]?.intValue,
+            let lastSeq = json["lastSeq"]?.intValue, let start = json["start"]?.intValue,
+            let tail = (json["tail"]?.stringValue).flatMap({ UInt64($0, radix: 16) }),
+            let header = json["header"].flatMap({ LogHeader($0) }), header.sessionId == id,
+            json["checkpoint"] != nil, start > 0, size >= start, lastSeq >= 0
+        else { return nil }
+        damage = []
+        for pair in json["damaged"]?.arrayValue ?? [] {
+            guard let low = pair[0]?.intValue, let high = pair[1]?.intValue, low < high else { return nil }
+            damage.append(low..<high)
+        }
+        self.header = header
+        self.start = start
+        self.size = size
+        modifiedNanoseconds = Int64(modified)
+        self.inode = UInt64(bitPattern: Int64(inode))
+        self.lastSeq = lastSeq
+        self.tail = tail
+        self.line = line
+    }
+
+    /// The state that the line holds, parsed when a session is opened.
+    var checkpoint: JSON? { (try? JSON.parse(Array(line)))?["checkpoint"] }
 
     func matches(_ status: FileStatus) -> Bool {
         status.size == size && status.modifiedNanoseconds == modifiedNanoseconds && status.inode == inode
@@ -36,7 +79,7 @@ enum LogIndex {
         let first: JSON = ["kind": "index", "version": JSON(version)]
         first.serialize(into: &bytes)
         bytes.append(0x0a)
-        for entry in entries { serialize(entry, into: &bytes) }
+        for entry in entries { bytes.append(contentsOf: entry.line) }
         return bytes
     }
 
@@ -44,7 +87,7 @@ enum LogIndex {
     private static let sumEnd = Array(#"","#.utf8)
     private static var sumLength: Int { sumStart.count + 16 + sumEnd.count }
 
-    private static func serialize(_ entry: IndexEntry, into bytes: inout [UInt8]) {
+    fileprivate static func serialize(_ entry: IndexEntry, checkpoint: JSON) -> [UInt8] {
         var header: [UInt8] = []
         entry.header.serialize(into: &header)
         var members: JSONObject = [
@@ -64,13 +107,14 @@ enum LogIndex {
         body += #","header":"#.utf8
         body += header
         body += #","checkpoint":"#.utf8
-        body += entry.checkpoint
+        checkpoint.serialize(into: &body)
         body.append(UInt8(ascii: "}"))
-        bytes += sumStart
-        bytes += hexadecimal16(body.withUnsafeBytes { checksum($0) }).utf8
-        bytes += sumEnd
-        bytes += body
-        bytes.append(0x0a)
+        var line = sumStart
+        line += hexadecimal16(body.withUnsafeBytes { checksum($0) }).utf8
+        line += sumEnd
+        line += body
+        line.append(0x0a)
+        return line
     }
 
     struct Contents {
@@ -99,7 +143,7 @@ enum LogIndex {
                         contents.isOurs = false
                         return
                     }
-                } else if let found = entry(line, in: bytes, at: start) {
+                } else if let found = entry(line, bytes[start..<start + length + 1]) {
                     contents.entries[found.entry.header.sessionId] = found
                 } else {
                     contents.damagedLines += 1
@@ -111,48 +155,15 @@ enum LogIndex {
     }
 
     private static func entry(
-        _ line: UnsafeRawBufferPointer, in bytes: [UInt8], at offset: Int
+        _ line: UnsafeRawBufferPointer, _ bytes: ArraySlice<UInt8>
     ) -> (entry: IndexEntry, checkpoint: JSON)? {
         guard line.count > sumLength, line.starts(with: sumStart) else { return nil }
         let body = UnsafeRawBufferPointer(rebasing: line[sumLength...])
         let sum = line[sumStart.count..<sumStart.count + 16]
         guard sum.elementsEqual(hexadecimal16(checksum(body)).utf8), let json = try? JSON.parse(line),
-            let id = json["id"]?.stringValue, let size = json["size"]?.intValue,
-            let modified = json["mtimeNs"]?.intValue, let inode = json["inode"]?.intValue,
-            let lastSeq = json["lastSeq"]?.intValue, let start = json["start"]?.intValue,
-            let tail = (json["tail"]?.stringValue).flatMap({ UInt64($0, radix: 16) }),
-            let header = json["header"].flatMap({ LogHeader($0) }), header.sessionId == id,
-            let checkpoint = json["checkpoint"], start > 0, size >= start, lastSeq >= 0
+            let entry = IndexEntry(line: bytes, json: json), let checkpoint = json["checkpoint"]
         else { return nil }
-        var damage: [Range<Int>] = []
-        for pair in json["damaged"]?.arrayValue ?? [] {
-            guard let low = pair[0]?.intValue, let high = pair[1]?.intValue, low < high else { return nil }
-            damage.append(low..<high)
-        }
-        // The name can't stand unescaped anywhere before: the members before it are ours.
-        let mark = Array(#","checkpoint":"#.utf8)
-        guard let at = firstIndex(of: mark, in: line) else { return nil }
-        return (
-            IndexEntry(
-                header: header, start: start, size: size, modifiedNanoseconds: Int64(modified),
-                inode: UInt64(bitPattern: Int64(inode)), lastSeq: lastSeq, tail: tail, damage: damage,
-                checkpoint: bytes[offset + at + mark.count..<offset + line.count - 1]),
-            checkpoint
-        )
-    }
-
-    private static func firstIndex(of mark: [UInt8], in line: UnsafeRawBufferPointer) -> Int? {
-        guard line.count >= mark.count else { return nil }
-        var index = 0
-        while index <= line.count - mark.count {
-            if line[index] == mark[0], line[index + 1] == mark[1], line[index + 2] == mark[2],
-                line[index..<index + mark.count].elementsEqual(mark)
-            {
-                return index
-            }
-            index += 1
-        }
-        return nil
+        return (entry, checkpoint)
     }
 }
 

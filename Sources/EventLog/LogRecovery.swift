@@ -96,7 +96,7 @@ struct LogRecovery {
             // As large as before, but touched since: nothing says that it is the same.
             status.size > entry.size || entry.matches(status),
             try tail(before: entry.size) == entry.tail,
-            let checkpoint = try? JSON.parse(Array(entry.checkpoint)),
+            let checkpoint = entry.checkpoint,
             let state = State(checkpoint: checkpoint, header: entry.header)
         else { return nil }
         return RecoveredLog(

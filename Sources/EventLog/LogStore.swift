@@ -163,9 +163,8 @@ package final class LogStore<State: LogFold> {
         }
         if !log.isResumed || entries[id]?.matches(status) != true {
             entries[id] = IndexEntry(
-                header: log.header, start: log.start, size: log.end, modifiedNanoseconds: status.modifiedNanoseconds,
-                inode: status.inode, lastSeq: log.lastSeq, tail: try recovery.tail(before: log.end),
-                damage: log.damage.ranges, checkpoint: ArraySlice(log.state.checkpoint.serialize()))
+                header: log.header, start: log.start, size: log.end, status: status, lastSeq: log.lastSeq,
+                tail: try recovery.tail(before: log.end), damage: log.damage.ranges, checkpoint: log.state.checkpoint)
         }
         isDone = true
         return (fd, status, log)
@@ -334,9 +333,8 @@ package final class LogStore<State: LogFold> {
             let tail = try? fileSystem.readAll(file.fd, max(0, file.end - LogIndex.tailLength)..<file.end)
         else { return }
         entries[id] = IndexEntry(
-            header: log.header, start: file.start, size: file.end, modifiedNanoseconds: status.modifiedNanoseconds,
-            inode: status.inode, lastSeq: file.lastSeq, tail: tail.withUnsafeBytes { checksum($0) },
-            damage: file.damage.ranges, checkpoint: ArraySlice(log.state.checkpoint.serialize()))
+            header: log.header, start: file.start, size: file.end, status: status, lastSeq: file.lastSeq,
+            tail: tail.withUnsafeBytes { checksum($0) }, damage: file.damage.ranges, checkpoint: log.state.checkpoint)
     }
 
     // MARK: The end
