@@ -116,6 +116,7 @@ final class Daemon: HubContext, CoreControl {
     func run() throws(StartError) -> Int32 {
         service.holdProviders()
         service.start()
+        service.store.writeIndex(every: .seconds(60))
         do throws(SystemError) {
             signals = try SignalSource([SIGTERM, SIGINT, SIGHUP], loop: loop) { [unowned self] in received($0) }
         } catch {
@@ -163,10 +164,10 @@ final class Daemon: HubContext, CoreControl {
         loop.schedule(after: grace + .seconds(10)) { [self] in exitNow(1) }
         service.stopAll(grace: grace) { [self] in
             hub.closeAll("core:shutdown", reason: reason, code: .goingAway)
-            service.store.writeIndex()
             server.shutdown(grace: .seconds(2)) { [self] in
                 subreaper.killAdopted()
-                log.log(.info, "stopped")
+                let isComplete = service.store.stop()
+                log.log(isComplete ? .info : .error, "stopped", ["logsComplete": JSON(isComplete)])
                 loop.stop()
             }
         }
