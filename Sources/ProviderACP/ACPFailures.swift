@@ -7,7 +7,9 @@ import Providers
 ///
 /// ACP defines -32000 (authentication required) and -32002 (not found) beside JSON-RPC's own; agents add HTTP codes
 /// (Gemini CLI: 429) and codes of their own (mistral-vibe: -31002 for a refused key), or only say it in words.
-/// - Parameter provider: its name, for the message.
+/// - Parameters:
+///   - provider: its name, for the message.
+///   - now: seconds since 1970; nil takes the clock's.
 package func failure(of error: ACPError, provider: String, now: Double? = nil) -> Failure {
     var failure = kind(of: error, provider: provider, now: now ?? Double(Timestamp.now.milliseconds) / 1000)
     failure.details["code"] = JSON(error.code)
@@ -29,8 +31,12 @@ private func kind(of error: ACPError, provider: String, now: Double) -> Failure 
         .rateLimited(provider: provider, message: message, retryAfter: retryAfter(error))
     }
     func quotaExhausted() -> Failure {
-        .quotaExhausted(
-            provider: provider, message: message, resetsAt: retryAfter(error).map { now + $0 }, now: now)
+        let wait = retryAfter(error)
+        var failure = Failure.quotaExhausted(
+            provider: provider, message: message, resetsAt: wait.map { now + $0 }, now: now)
+        // As the agent said it, without the dust of going through a date and back.
+        failure.retryAfter = wait
+        return failure
     }
     let reason = (error.data?["reason"] ?? error.data?["type"])?.stringValue?.lowercased() ?? ""
     let status = (error.data?["status"] ?? error.data?["statusCode"])?.intValue ?? 0

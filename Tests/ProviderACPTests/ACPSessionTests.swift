@@ -422,6 +422,13 @@ import Testing
         #expect(talk.agent.last("session/prompt") == nil)
     }
 
+    /// Found by fuzzing: it came back from being a date with dust on it.
+    @Test func aQuotasWaitIsAsTheAgentSaidIt() {
+        let quota = failure(of: ACPError(code: 429, message: "quota", data: ["retryAfter": 3]), provider: "A")
+        #expect(quota.code == "quota_exhausted")
+        #expect(quota.retryAfter == 3)
+    }
+
     @Test func retryAfterIsRead() {
         #expect(
             failure(of: ACPError(code: 429, message: "x", data: ["retryAfter": 30]), provider: "A").retryAfter == 30)

@@ -52,7 +52,7 @@ private func take(_ message: ACPMessage, _ decoder: inout ACPDecoder, _ events: 
     case .result(_, let result):
         decoder.endTurn(.completed, stopReason: nil, result: result, into: &events)
         decoder.beginTurn("t\(events.count)", prompt: "")
-    case .failure(_, let error): events.append(.error(failure(of: error, provider: "Agent")))
+    case .failure(_, let error): events.append(.error(failure(of: error, provider: "Agent", now: 0)))
     case .unparsed(let text, let length): precondition(text.utf8.count <= 3 * length)
     }
 }
