@@ -28,6 +28,8 @@ while (($#)); do
 done
 
 require_swift
+# Swift's own crash reporter would hold the output open after a finding; libFuzzer reports it anyway.
+export SWIFT_BACKTRACE=enable=no
 cd "$root/Fuzz"
 if ((${#targets[@]} == 0)); then
     for folder in Sources/*/; do targets+=("$(basename "$folder")"); done

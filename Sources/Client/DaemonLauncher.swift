@@ -51,7 +51,7 @@ public struct DaemonLauncher: Sendable {
         if let endpoint = try await running() { return (endpoint, false) }
         let program = try findExecutable()
         let log = home.path + "/logs/core-start.log"
-        let pid = try DaemonProcess.spawn(program, home: home, log: log)
+        var pid = try DaemonProcess.spawn(program, home: home, log: log)
         let clock = ContinuousClock()
         let deadline = clock.now + patience
         var delay = Duration.milliseconds(5)
@@ -59,11 +59,16 @@ public struct DaemonLauncher: Sendable {
             try? await Task.sleep(for: delay)
             delay = min(delay * 2, .milliseconds(100))
             if let endpoint = try await running() { return (endpoint, endpoint.pid == pid) }
-            // Exit 3 is no failure: another client's daemon was faster, and will answer soon.
-            if let code = DaemonProcess.exitCode(of: pid), code != DaemonLauncher.exitOtherDaemon {
+            guard let code = DaemonProcess.exitCode(of: pid) else { continue }
+            guard code == DaemonLauncher.exitOtherDaemon else {
                 throw HubError(
                     .launchFailed, "\(program) ended with code \(code): \(DaemonProcess.tail(of: log))")
             }
+            // Exit 3 is no failure: another client's daemon was faster and will answer soon, or one that is stopping
+            // still holds the home and will be gone soon.
+            try? await Task.sleep(for: .milliseconds(50))
+            if let endpoint = try await running() { return (endpoint, false) }
+            pid = try DaemonProcess.spawn(program, home: home, log: log)
         }
         throw HubError(.launchFailed, "\(program) was started but does not answer after \(patience); see \(log)")
     }

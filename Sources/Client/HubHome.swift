@@ -91,6 +91,15 @@ public struct HubHome: Equatable, Sendable {
         }
         return true
     }
+
+    /// Whether a daemon holds the home, also one that is starting or stopping and answers nobody.
+    package var isInUse: Bool {
+        let file = open(path + "/core/core.lock", O_RDONLY | O_CLOEXEC | O_NOFOLLOW)
+        guard file >= 0 else { return false }
+        defer { Glibc.close(file) }
+        // Taken for a moment only, and shared, so that two who ask don't see each other.
+        return flock(file, LOCK_SH | LOCK_NB) != 0 && errno == EWOULDBLOCK
+    }
 }
 
 /// A variable of this process's environment.

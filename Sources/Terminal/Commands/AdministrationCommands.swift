@@ -48,8 +48,8 @@ enum AdministrationCommands {
         let clock = ContinuousClock()
         let deadline = clock.now + .milliseconds(grace) + .seconds(15)
         while clock.now < deadline {
-            let running = try? await launcher.running()
-            if running == .some(nil) || running == nil {
+            // Until it has let go of the home, not only closed its door: then the next one can start at once.
+            if !launcher.home.isInUse {
                 if invocation.isJSON {
                     output.print(json: ["stopped": true])
                 } else {
