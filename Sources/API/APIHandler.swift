@@ -18,6 +18,7 @@ package final class APIHandler: HTTPHandler {
     private let maxClients: Int
     private let compresses: Bool
     private var router = Router()
+    private var healthCache: (turn: Int64, clients: Int, text: [UInt8]) = (.min, 0, [])
 
     package init(
         service: SessionService, hub: StreamHub, core: any CoreControl, providers: any ProviderDirectory,
@@ -37,7 +38,7 @@ package final class APIHandler: HTTPHandler {
     package func handle(_ request: HTTPRequest, _ responder: HTTPResponder) {
         // What monitors ask for all the time, answered without looking at tables.
         if request.head.isPath("/health"), request.head.method == .get {
-            return responder.respond(json: JSON.object(health).serialize())
+            return responder.respond(json: healthText())
         }
         do throws(Failure) {
             let path = try segments(of: request.head)
@@ -46,6 +47,15 @@ package final class APIHandler: HTTPHandler {
         } catch {
             give(error, Recipient(request, responder))
         }
+    }
+
+    /// Within a turn of the loop the answer is the same for all who ask.
+    private func healthText() -> [UInt8] {
+        let now = service.loop.nowNanoseconds
+        if healthCache.turn != now || healthCache.clients != hub.clientCount {
+            healthCache = (now, hub.clientCount, JSON.object(health).serialize())
+        }
+        return healthCache.text
     }
 
     /// The path below `/api/v1`; the three that monitors know are at the root, too.

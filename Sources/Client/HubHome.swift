@@ -1,4 +1,5 @@
 import Base
+import CLinux
 import Glibc
 
 /// The folder in which the daemon keeps everything, `~/.codeai-hub` unless told otherwise.
