@@ -21,6 +21,8 @@ int clinux_pipe(int *ends) {
 }
 
 long clinux_send(int socket, struct iovec *pieces, unsigned long count) {
+    // The common case, with less for the kernel to look at.
+    if (count == 1) return send(socket, pieces[0].iov_base, pieces[0].iov_len, MSG_NOSIGNAL | MSG_DONTWAIT);
     struct msghdr message;
     memset(&message, 0, sizeof message);
     message.msg_iov = pieces;

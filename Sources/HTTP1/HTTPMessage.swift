@@ -31,6 +31,16 @@ package enum HTTPBodyLength: Sendable, Equatable {
     case untilClose
 }
 
+/// What of a request decides how its answer is written.
+package struct HTTPRequestTraits: Sendable, Equatable {
+    package let version: HTTPVersion
+    package let isGet: Bool
+    package let isHead: Bool
+    /// Whether a body follows.
+    package let hasBody: Bool
+    package let keepsAlive: Bool
+}
+
 /// The head of a request that has passed every check of RFC 9112.
 package struct HTTPRequestHead: Sendable {
     package internal(set) var method: HTTPMethod = .get
@@ -53,11 +63,20 @@ package struct HTTPRequestHead: Sendable {
     var pathStart: UInt32 = 0
     var pathEnd: UInt32 = 0
 
+    package var traits: HTTPRequestTraits {
+        HTTPRequestTraits(
+            version: version, isGet: method == .get, isHead: method == .head, hasBody: body != .none,
+            keepsAlive: keepsAlive)
+    }
+
     /// The target as it was sent.
     package var target: String { text(0, targetEnd) }
 
     /// The path as it was sent, percent-encoding included; `/` when an absolute target has none, `*` for `OPTIONS *`.
     package var path: String { pathStart == pathEnd ? "/" : text(pathStart, pathEnd) }
+
+    /// Whether the target is a whole URI with an authority of its own (RFC 9112 section 3.2.2).
+    package var hasAuthority: Bool { authorityStart < authorityEnd }
 
     /// What follows the first `?`, without it; nil when there is none.
     package var query: String? { pathEnd < targetEnd ? text(pathEnd + 1, targetEnd) : nil }

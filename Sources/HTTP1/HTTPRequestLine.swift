@@ -28,8 +28,8 @@ extension HTTPRequestHead {
             throw HTTPParseError(400, .badRequestLine, "the method has an invalid character")
         }
         let version = line.slice(versionStart, line.count)
-        guard version.count == 8, version.slice(0, 5).elementsEqual("HTTP/".utf8), version[5].isDigit,
-            version[6] == 0x2E, version[7].isDigit
+        guard version.count == 8, version[0] == 0x48, version[1] == 0x54, version[2] == 0x54, version[3] == 0x50,
+            version[4] == 0x2F, version[5].isDigit, version[6] == 0x2E, version[7].isDigit
         else {
             throw HTTPParseError(400, .badRequestLine, "the request line must end in HTTP/1.1 or HTTP/1.0")
         }

@@ -60,6 +60,16 @@ package enum HTTPResponseEncoder {
         status: Int, headers: HTTPHeaders, body: Body, answering request: HTTPRequestHead?, date: [UInt8],
         keepsAlive wanted: Bool = true, into output: inout [UInt8]
     ) throws(HTTPEncodeError) -> Head {
+        try writeHead(
+            status: status, headers: headers, body: body, traits: request?.traits, date: date, keepsAlive: wanted,
+            into: &output)
+    }
+
+    /// The same for who has kept only the traits of the request.
+    package static func writeHead(
+        status: Int, headers: HTTPHeaders, body: Body, traits request: HTTPRequestTraits?, date: [UInt8],
+        keepsAlive wanted: Bool = true, into output: inout [UInt8]
+    ) throws(HTTPEncodeError) -> Head {
         guard (100...599).contains(status) else {
             throw HTTPEncodeError(code: .invalidStatus, message: "\(status) is no HTTP status")
         }
@@ -90,7 +100,7 @@ package enum HTTPResponseEncoder {
             output.append(text: "transfer-encoding: chunked\r\n")
             framing = .chunked
         }
-        if request?.method == .head { framing = .none }
+        if request?.isHead == true { framing = .none }
         if status >= 200 {
             if !keepsAlive {
                 output.append(text: "connection: close\r\n")

@@ -20,6 +20,9 @@ final class HTTPConnection: Connection {
     private var parser: HTTPRequestParser
     private var state = State.reading
     private var clock = Clock.header
+    /// Of the request that has not been answered yet; nil when there is none.
+    private var traits: HTTPRequestTraits?
+    /// Until the handler gets it; an upgrade's until it is answered.
     private var head: HTTPRequestHead?
     private var body: [UInt8] = []
     private var grant: AccessGuard.Grant?
@@ -83,10 +86,10 @@ final class HTTPConnection: Connection {
             guard output.bytes < server.limits.pipelinedResponseBytes else { break }
             do throws(HTTPParseError) {
                 guard let event = try parser.next(&input) else { break }
-                switch event {
+                switch consume event {
                 case .head(let head): begin(head)
                 // Without a head it belongs to a request that is answered already.
-                case .body(let part): if head != nil { body.append(contentsOf: part) }
+                case .body(let part): if traits != nil { body.append(contentsOf: part) }
                 case .end: dispatch()
                 }
             } catch {
@@ -145,19 +148,19 @@ final class HTTPConnection: Connection {
 
     // MARK: Requests
 
-    private func begin(_ head: HTTPRequestHead) {
+    private func begin(_ head: consuming HTTPRequestHead) {
         server.metrics.requests &+= 1
         number &+= 1
+        traits = head.traits
         switch server.accessGuard.check(head, peer: identity, now: server.loop.nowNanoseconds) {
         case .allow(let grant):
             self.grant = grant
-            self.head = head
             if head.expectsContinue { sendContinue() }
+            self.head = consume head
         case .preflight(let headers):
-            self.head = head
             respond(number, status: 204, headers: headers, body: UnsafeRawBufferPointer(start: nil, count: 0))
         case .reject(let rejection):
-            reject(head, rejection)
+            reject(rejection)
         }
     }
 
@@ -169,8 +172,9 @@ final class HTTPConnection: Connection {
 
     private func dispatch() {
         // Answered at its head already: a preflight, or a refusal whose connection goes on.
-        guard let head, let grant else { return }
+        guard let grant, let head = head.take() else { return }
         state = .answering
+        if head.wantsUpgrade { self.head = head }
         stopClock()
         var body: [UInt8] = []
         swap(&body, &self.body)
@@ -179,27 +183,27 @@ final class HTTPConnection: Connection {
     }
 
     func isAwaiting(_ number: UInt64) -> Bool {
-        state == .answering && number == self.number && isOpen && head != nil && grant != nil
+        state == .answering && number == self.number && isOpen && traits != nil && grant != nil
     }
 
     // MARK: Refusals
 
     private func refuse(_ error: HTTPParseError) {
         server.metrics.requestsMalformed += 1
-        head = nil
+        traits = nil
         respondWithError(status: error.status, code: error.code.rawValue, message: error.message)
     }
 
-    private func reject(_ head: HTTPRequestHead, _ rejection: AccessGuard.Rejection) {
+    private func reject(_ rejection: AccessGuard.Rejection) {
         server.metrics.requestsForbidden += 1
-        self.head = head
+        let hasBody = traits?.hasBody ?? false
         var headers = HTTPHeaders.json
         if let origin = rejection.origin { AccessGuard.originHeaders(origin).copy(into: &headers) }
         if rejection.status == 401 { headers.append("www-authenticate", "Bearer") }
         if rejection.status == 429 { headers.append("retry-after", "2") }
         let answer = { [self] in
             ErrorBody.json(code: rejection.code, message: rejection.message).withUnsafeBytes {
-                write(status: rejection.status, headers: headers, body: $0, keepsAlive: head.body == .none)
+                write(status: rejection.status, headers: headers, body: $0, keepsAlive: !hasBody)
             }
         }
         guard rejection.delay > 0 else { return answer() }
@@ -231,7 +235,7 @@ final class HTTPConnection: Connection {
     // MARK: Answers
 
     func respond(_ number: UInt64, status: Int, headers: HTTPHeaders, body: UnsafeRawBufferPointer) {
-        guard isOpen, number == self.number, head != nil, state == .answering || isProcessing else { return }
+        guard isOpen, number == self.number, traits != nil, state == .answering || isProcessing else { return }
         if let origin = grant?.origin {
             var headers = headers
             AccessGuard.originHeaders(origin).copy(into: &headers)
@@ -242,12 +246,24 @@ final class HTTPConnection: Connection {
         resume()
     }
 
+    /// The common answer, 200 with fields that have been checked once: no more than copying.
+    func respond(_ number: UInt64, prepared: PreparedHeaders, body: UnsafeRawBufferPointer) {
+        guard let traits, traits.version == .http11, traits.keepsAlive, !traits.isHead, grant?.origin == nil,
+            !server.isShuttingDown, !isLastRequest, isOpen, number == self.number, state == .answering
+        else { return respond(number, status: 200, headers: prepared.headers, body: body) }
+        append(PreparedAnswer.write(prepared, date: server.currentDateLine, body: body, to: server.privateSegments))
+        server.metrics.countResponse(200)
+        finishRequest(keepsAlive: true)
+        resume()
+    }
+
     private func write(status: Int, headers: HTTPHeaders, body: UnsafeRawBufferPointer, keepsAlive wanted: Bool) {
         let keepsAlive: Bool
         server.scratch.removeAll(keepingCapacity: true)
         do throws(HTTPEncodeError) {
             let written = try HTTPResponseEncoder.writeHead(
-                status: status, headers: headers, body: .length(body.count), answering: head, date: server.currentDate,
+                status: status, headers: headers, body: .length(body.count), traits: traits,
+                date: server.currentDate,
                 keepsAlive: wanted && !server.isShuttingDown && !isLastRequest, into: &server.scratch)
             keepsAlive = written.keepsAlive
             appendAnswer(written.framing == .none ? UnsafeRawBufferPointer(start: nil, count: 0) : body)
@@ -255,7 +271,7 @@ final class HTTPConnection: Connection {
             server.scratch.removeAll(keepingCapacity: true)
             let message = ErrorBody.json(code: "invalid_response", message: error.message)
             let written = try? HTTPResponseEncoder.writeHead(
-                status: 500, headers: HTTPHeaders.json, body: .length(message.count), answering: head,
+                status: 500, headers: HTTPHeaders.json, body: .length(message.count), traits: traits,
                 date: server.currentDate, keepsAlive: false, into: &server.scratch)
             keepsAlive = false
             message.withUnsafeBytes {
@@ -281,7 +297,8 @@ final class HTTPConnection: Connection {
     }
 
     private func finishRequest(keepsAlive: Bool) {
-        head = nil
+        traits = nil
+        if head != nil { head = nil }
         grant = nil
         body = []
         if keepsAlive {
@@ -329,10 +346,10 @@ final class HTTPConnection: Connection {
         case .header where parser.phase == .idle, .idle, .close, .none:
             close()
         case .header:
-            head = nil
+            traits = nil
             respondWithError(status: 408, code: "header_timeout", message: "the request's header took too long")
         case .body:
-            head = nil
+            traits = nil
             respondWithError(status: 408, code: "body_timeout", message: "the request's body took too long")
         }
     }
@@ -344,6 +361,7 @@ final class HTTPConnection: Connection {
 
     override func wasClosed() {
         releaseThrottle()
+        traits = nil
         head = nil
         grant = nil
         body = []
@@ -362,7 +380,7 @@ final class HTTPConnection: Connection {
         let framing: HTTPResponseEncoder.Framing
         do throws(HTTPEncodeError) {
             framing = try HTTPResponseEncoder.writeHead(
-                status: status, headers: headers, body: .stream, answering: head, date: server.currentDate,
+                status: status, headers: headers, body: .stream, traits: traits, date: server.currentDate,
                 keepsAlive: false, into: &server.scratch
             ).framing
         } catch {
@@ -379,8 +397,8 @@ final class HTTPConnection: Connection {
     func acceptWebSocket(
         _ number: UInt64, handler: any WebSocketHandler, settings: WebSocketSettings
     ) -> WebSocketConnection? {
-        guard isAwaiting(number), let head else { return nil }
-        let upgrade = WebSocketUpgrade.answer(head, settings: settings)
+        guard isAwaiting(number), let traits else { return nil }
+        let upgrade = WebSocketUpgrade.answer(traits, head: head, settings: settings)
         switch upgrade {
         case .refuse(let error):
             var headers = HTTPHeaders(error.headers.filter { $0.0 != "upgrade" })
@@ -394,7 +412,7 @@ final class HTTPConnection: Connection {
             var headers = HTTPHeaders(acceptance.headers)
             if let origin = grant?.origin { AccessGuard.originHeaders(origin).copy(into: &headers) }
             let written = try? HTTPResponseEncoder.writeHead(
-                status: 101, headers: headers, body: .none, answering: head, date: server.currentDate,
+                status: 101, headers: headers, body: .none, traits: traits, date: server.currentDate,
                 into: &server.scratch)
             guard written != nil else {
                 respondWithError(status: 500, code: "invalid_response", message: "the upgrade cannot be answered")
@@ -409,6 +427,7 @@ final class HTTPConnection: Connection {
     }
 
     private func handOver(to other: Connection) {
+        traits = nil
         head = nil
         grant = nil
         deadline = .max
@@ -436,6 +455,7 @@ extension HTTPHeaders {
 
 extension ServerMetrics {
     mutating func countResponse(_ status: Int) {
-        responses[min(5, max(0, status / 100))] &+= 1
+        let kind = min(5, max(0, status / 100))
+        responses[kind] = responses[kind] &+ 1
     }
 }

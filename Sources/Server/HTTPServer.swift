@@ -39,6 +39,7 @@ package final class HTTPServer {
     private var sweepTimer: LoopTimer?
     private var dates = HTTPDateCache()
     private var date: [UInt8] = []
+    private var dateLine: [UInt8] = []
     private var dateEnds: Int64 = .min
     private var shutdownTimer: LoopTimer?
     private var whenShutDown: (() -> Void)?
@@ -215,12 +216,21 @@ package final class HTTPServer {
 
     /// The value of Date for answers given now.
     var currentDate: [UInt8] {
-        if loop.nowNanoseconds >= dateEnds {
-            let (seconds, nanoseconds) = wallClock()
-            date = dates.bytes(secondsSinceEpoch: seconds)
-            dateEnds = loop.nowNanoseconds &+ (1_000_000_000 &- nanoseconds)
-        }
+        if loop.nowNanoseconds >= dateEnds { refreshDate() }
         return date
+    }
+
+    /// The whole Date field.
+    var currentDateLine: [UInt8] {
+        if loop.nowNanoseconds >= dateEnds { refreshDate() }
+        return dateLine
+    }
+
+    private func refreshDate() {
+        let (seconds, nanoseconds) = wallClock()
+        date = dates.bytes(secondsSinceEpoch: seconds)
+        dateLine = Array("date: ".utf8) + date + Array("\r\n".utf8)
+        dateEnds = loop.nowNanoseconds &+ (1_000_000_000 &- nanoseconds)
     }
 
     // MARK: The end

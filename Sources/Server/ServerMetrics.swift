@@ -7,7 +7,7 @@ package struct ServerMetrics: Sendable {
     package var connectionsOpen = 0
     package var requests = 0
     /// Responses by the first digit of their status, 1 to 5.
-    package var responses = [0, 0, 0, 0, 0, 0]
+    package var responses: SIMD8<Int> = .zero
     package var requestsMalformed = 0
     /// By the guard: host, origin, token.
     package var requestsForbidden = 0

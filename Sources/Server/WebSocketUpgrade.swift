@@ -19,15 +19,19 @@ enum WebSocketUpgrade {
     case accept(WebSocketHandshake.Acceptance)
     case refuse(WebSocketHandshakeError)
 
-    static func answer(_ head: HTTPRequestHead, settings: WebSocketSettings) -> WebSocketUpgrade {
+    /// - Parameter head: nil when the request has no Upgrade field that its Connection field names.
+    static func answer(
+        _ traits: HTTPRequestTraits, head: HTTPRequestHead?, settings: WebSocketSettings
+    ) -> WebSocketUpgrade {
         do throws(WebSocketHandshakeError) {
             return .accept(
                 try WebSocketHandshake.accept(
-                    method: head.method.description, isHTTP11: head.version == .http11, hasBody: head.body != .none,
+                    method: traits.isGet ? "GET" : "other", isHTTP11: traits.version == .http11,
+                    hasBody: traits.hasBody,
                     settings: WebSocketHandshake.Settings(
                         compression: settings.compresses ? PerMessageDeflate.Settings() : nil,
                         subprotocols: settings.subprotocols),
-                    values: { head.headers.values($0) }))
+                    values: { head?.headers.values($0) ?? [] }))
         } catch {
             return .refuse(error)
         }

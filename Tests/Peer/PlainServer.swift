@@ -17,7 +17,7 @@ enum PlainServer {
         limits.webSocket = WebSocketLimits(frameBytes: 32 << 20, messageBytes: 32 << 20, framesPerMessage: 1 << 20)
         limits.queuedBytes = 64 << 20
         limits.queuedFrames = 1_000_000
-        let handler = PlainHandler(loop: loop)
+        let handler = try PlainHandler(loop: loop)
         let server = HTTPServer(
             loop: loop, limits: limits, accessGuard: AccessGuard(AccessGuard.Configuration()), handler: handler)
         print(try server.listen(on: address).port)
@@ -33,10 +33,11 @@ private final class PlainHandler: HTTPHandler, WebSocketHandler {
     private var remaining = 0
     private var payload: [UInt8] = []
     private let answer = Array("Hello, World!".utf8)
-    private let headers: HTTPHeaders = ["content-type": "text/plain"]
+    private let headers: PreparedHeaders
 
-    init(loop: EventLoop) {
+    init(loop: EventLoop) throws {
         self.loop = loop
+        headers = try PreparedHeaders(["content-type": "text/plain"])
     }
 
     func handle(_ request: HTTPRequest, _ responder: HTTPResponder) {
@@ -53,7 +54,7 @@ private final class PlainHandler: HTTPHandler, WebSocketHandler {
             if numbers.count == 2 { publish(count: numbers[0], size: numbers[1]) }
             responder.respond(status: 202)
         } else {
-            responder.respond(status: 200, headers: headers, body: answer)
+            responder.respond(prepared: headers, body: answer)
         }
     }
 
