@@ -1,0 +1,24 @@
+import API
+import Base
+import Glibc
+import HubProtocol
+import JSON
+import Server
+
+/// What the API wants to know of the daemon around it.
+final class Core: CoreControl, HubContext, ProviderDirectory {
+    var identity = CoreIdentity(
+        version: "0.0.0", instanceId: "bench", pid: getpid(), host: "127.0.0.1", port: 0, startedAt: .now)
+    var core: JSONObject { identity.json }
+    var providers: [JSON] { records }
+    let settings: JSONObject = [:]
+    let children: [ChildUsage] = []
+    let residentMemory = 0
+    let traffic = ServerMetrics()
+
+    func shutDown(graceMs: Int?, by client: String) {}
+
+    let records: [JSON] = [["id": "echo", "name": "Echo", "status": "active", "installed": true]]
+    func record(_ providerId: String) -> JSONObject? { records[0].objectValue }
+    func check(_ providerId: String, _ done: @escaping (Result<JSONObject, Failure>) -> Void) {}
+}
