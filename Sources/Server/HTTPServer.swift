@@ -74,6 +74,8 @@ package final class HTTPServer {
     }
 
     deinit {
+        // The loop holds listeners as long as they are registered; without their server they have nobody to tell.
+        for listener in listeners { listener.close() }
         pieces.deallocate()
     }
 

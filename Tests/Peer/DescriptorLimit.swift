@@ -31,5 +31,7 @@ enum DescriptorLimit {
         for _ in 0..<10 { loop.turn(waitingAtMost: .milliseconds(50)) }
         print("accepted afterwards: \(accepted.count)")
         Socket.close(again)
+        for fd in accepted { Socket.close(fd) }
+        listener.close()
     }
 }

@@ -17,10 +17,14 @@ import Testing
 
     @Test func descendantsAndTheirMemory() throws {
         let loop = try EventLoop()
-        // A name that imitates the end of the name field.
+        // A name that imitates the end of the name field. The file may go only once it has been executed.
         let child = try ChildProcess.spawn(
-            shell("cp /bin/sleep \"/tmp/a) R 1 ($$\"; \"/tmp/a) R 1 ($$\" 30 & rm \"/tmp/a) R 1 ($$\"; echo $!; wait"),
-            on: loop)
+            shell(
+                """
+                file="/tmp/a) R 1 ($$"; cp /bin/sleep "$file"; "$file" 30 & child=$!
+                until grep -q "a) R 1" /proc/$child/comm; do sleep 0.01; done
+                rm "$file"; echo $child; wait
+                """), on: loop)
         let seen = Observer(child)
         #expect(runUntil(loop) { seen.text.hasSuffix("\n") })
         let pid = try #require(Int32(seen.text.dropLast()))

@@ -7,6 +7,11 @@ import WebSocket
 
 @testable import Server
 
+/// The handler's closure has these and must not keep alive what in turn keeps the handler alive.
+struct WeakStream {
+    weak var stream: ResponseStream?
+}
+
 @Suite struct SubscriberTests {
     private static var small: ServerLimits {
         var limits = ServerLimits()
@@ -199,14 +204,14 @@ import WebSocket
     // MARK: Streams
 
     private func streamServer(
-        _ events: Lock<[String]>, _ streams: Lock<[LoopBound<ResponseStream>]>, limits: ServerLimits = ServerLimits()
+        _ events: Lock<[String]>, _ streams: Lock<[LoopBound<WeakStream>]>, limits: ServerLimits = ServerLimits()
     ) throws -> ServerUnderTest {
         try ServerUnderTest(limits: limits) { _, responder in
             let loop = responder.connection.server.loop
             let stream = responder.stream(
                 headers: ["content-type": "text/event-stream"], observer: EchoHandler(events))
             if let stream {
-                let bound = LoopBound(stream, loop: loop)
+                let bound = LoopBound(WeakStream(stream: stream), loop: loop)
                 streams.withLock { $0.append(bound) }
             }
         }
@@ -214,7 +219,7 @@ import WebSocket
 
     @Test func eventsAreSharedByChunkedAndPlainClients() throws {
         let events = Lock<[String]>([])
-        let streams = Lock<[LoopBound<ResponseStream>]>([])
+        let streams = Lock<[LoopBound<WeakStream>]>([])
         let server = try streamServer(events, streams)
         let new = try server.connect()
         try new.send(server.get("/"))
@@ -226,12 +231,12 @@ import WebSocket
             for number in 1...3 {
                 let event = encoder.encodeEvent(
                     id: Array("\(number)".utf8), name: Array("e".utf8), data: Array("a\nb".utf8))
-                for stream in streams.withLock({ $0 }) { stream.value.enqueue(event) }
+                for stream in streams.withLock({ $0 }) { stream.value.stream?.enqueue(event) }
             }
             for stream in streams.withLock({ $0 }) {
-                stream.value.write(Array(": private\n\n".utf8))
-                stream.value.finish()
-                stream.value.write(Array("never".utf8))
+                stream.value.stream?.write(Array(": private\n\n".utf8))
+                stream.value.stream?.finish()
+                stream.value.stream?.write(Array("never".utf8))
             }
         }
         let expected =
@@ -251,7 +256,7 @@ import WebSocket
 
     @Test func streamEndsWithItsClient() throws {
         let events = Lock<[String]>([])
-        let streams = Lock<[LoopBound<ResponseStream>]>([])
+        let streams = Lock<[LoopBound<WeakStream>]>([])
         let server = try streamServer(events, streams)
         let client = try server.connect()
         try client.send(server.get("/"))
@@ -263,7 +268,7 @@ import WebSocket
 
     @Test func headOfAStreamHasNoBody() throws {
         let events = Lock<[String]>([])
-        let streams = Lock<[LoopBound<ResponseStream>]>([])
+        let streams = Lock<[LoopBound<WeakStream>]>([])
         let server = try streamServer(events, streams)
         let client = try server.connect()
         try client.send(server.get("/", method: "HEAD"))
@@ -273,7 +278,7 @@ import WebSocket
 
     @Test func slowStreamIsEvicted() throws {
         let events = Lock<[String]>([])
-        let streams = Lock<[LoopBound<ResponseStream>]>([])
+        let streams = Lock<[LoopBound<WeakStream>]>([])
         let server = try streamServer(events, streams, limits: Self.small)
         let client = try server.connect(receiveBuffer: 4096)
         try client.send(server.get("/"))
@@ -282,7 +287,7 @@ import WebSocket
         while server.metrics.subscribersEvicted == 0, rounds < 4000 {
             server.on { _ in
                 let event = BroadcastEncoder().encodeEvent(data: [UInt8](repeating: 0x61, count: 20_000))
-                streams.withLock { $0[0] }.value.enqueue(event)
+                streams.withLock { $0[0] }.value.stream?.enqueue(event)
             }
             rounds += 1
         }

@@ -48,14 +48,19 @@ final class EchoHandler: WebSocketHandler {
 struct WebSocketServer {
     let server: ServerUnderTest
     let events: Lock<[String]>
-    private let sockets: Lock<[LoopBound<WebSocketConnection>]>
+    private let sockets: Lock<[LoopBound<WeakSocket>]>
+
+    /// The handler's closure has the list and must not keep alive what in turn keeps the handler alive.
+    private struct WeakSocket {
+        weak var socket: WebSocketConnection?
+    }
 
     init(
         limits: ServerLimits = ServerLimits(), settings: WebSocketSettings = WebSocketSettings(),
         notice: String? = nil, isLate: Bool = false
     ) throws {
         let events = Lock<[String]>([])
-        let sockets = Lock<[LoopBound<WebSocketConnection>]>([])
+        let sockets = Lock<[LoopBound<WeakSocket>]>([])
         self.events = events
         self.sockets = sockets
         server = try ServerUnderTest(limits: limits) { _, responder in
@@ -64,7 +69,7 @@ struct WebSocketServer {
                 let handler = EchoHandler(events)
                 handler.notice = notice.map { Array($0.utf8) }
                 guard let socket = responder.acceptWebSocket(handler, settings: settings) else { return }
-                let bound = LoopBound(socket, loop: loop)
+                let bound = LoopBound(WeakSocket(socket: socket), loop: loop)
                 sockets.withLock { $0.append(bound) }
                 socket.send(Array("welcome".utf8))
             }
@@ -80,7 +85,7 @@ struct WebSocketServer {
 
     func on<R: Sendable>(_ body: @escaping @Sendable (HTTPServer, [WebSocketConnection]) -> R) -> R {
         let sockets = sockets
-        return server.on { server in body(server, sockets.withLock { $0.map(\.value) }) }
+        return server.on { server in body(server, sockets.withLock { $0.compactMap(\.value.socket) }) }
     }
 }
 
