@@ -1,7 +1,6 @@
 import Base
 import EventLog
 import EventLoop
-import Glibc
 import HubProtocol
 import JSON
 import Providers
@@ -42,7 +41,7 @@ private final class EmptyContext: HubContext {
 }
 
 private final class SeamFixture {
-    let folder: String
+    let folder: TemporaryFolder
     let loop: EventLoop
     let service: SessionService
     let hub: StreamHub
@@ -51,11 +50,10 @@ private final class SeamFixture {
     private let providers = NoProviders()
 
     init() throws {
-        var template = Array("/tmp/codeai-seam-XXXXXX".utf8CString)
-        folder = String(cString: mkdtemp(&template)!)
+        folder = try TemporaryFolder("seam")
         loop = try EventLoop()
         let store = try LogStore<SessionState>(
-            directory: folder + "/sessions", backups: folder + "/backups", loop: loop, durability: .process)
+            directory: folder.path + "/sessions", backups: folder.path + "/backups", loop: loop, durability: .process)
         service = SessionService(loop: loop, store: store, providers: providers, settings: SessionSettings())
         hub = StreamHub(service: service, context: context, encoder: BroadcastEncoder())
         service.start()

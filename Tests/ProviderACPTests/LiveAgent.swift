@@ -9,6 +9,8 @@ import TestSupport
 
 /// A session with a real agent process, by default the echo agent, on a loop that the test turns.
 final class LiveAgent: ProviderSessionDelegate {
+    /// Held, so that it is there for as long as the agent.
+    private let home: TemporaryFolder
     let loop: EventLoop
     let session: ACPSession
     private(set) var events: [NormalizedEvent] = []
@@ -24,6 +26,7 @@ final class LiveAgent: ProviderSessionDelegate {
         environment: [String: String] = [:], resuming nativeSessionId: String? = nil,
         _ change: (inout ACPConfiguration) -> Void = { _ in }
     ) throws {
+        self.home = home
         loop = try EventLoop()
         var configuration = ACPConfiguration(
             executable: executable, arguments: arguments,

@@ -1,16 +1,16 @@
 import Base
 import EventLog
 import EventLoop
-import Glibc
 import HubProtocol
 import JSON
 import Providers
+import TestSupport
 
 @testable import Sessions
 
 /// A service on a temporary home, with a loop that the test turns by hand.
 final class SessionFixture: SessionObserver {
-    let folder: String
+    let folder: TemporaryFolder
     let loop: EventLoop
     let providers = FakeProviders()
     var service: SessionService
@@ -25,29 +25,11 @@ final class SessionFixture: SessionObserver {
     var failures: [Failure] = []
 
     init(settings: SessionSettings = SessionSettings()) throws {
-        var template = Array("/tmp/codeai-sessions-XXXXXX".utf8CString)
-        folder = String(cString: mkdtemp(&template)!)
+        folder = try TemporaryFolder("sessions")
         loop = try EventLoop()
-        service = try SessionFixture.makeService(folder, loop, providers, settings)
+        service = try SessionFixture.makeService(folder.path, loop, providers, settings)
         service.observer = self
         service.start()
-    }
-
-    deinit {
-        // The folder is ours alone: it was made for this fixture.
-        for path in ["/sessions", "/backups", ""] { removeTree(folder + path) }
-    }
-
-    private func removeTree(_ path: String) {
-        guard let directory = opendir(path) else { return }
-        while let entry = readdir(directory) {
-            let name = withUnsafePointer(to: &entry.pointee.d_name) {
-                $0.withMemoryRebound(to: CChar.self, capacity: 256) { String(cString: $0) }
-            }
-            if name != ".", name != ".." { if unlink(path + "/" + name) != 0 { removeTree(path + "/" + name) } }
-        }
-        closedir(directory)
-        rmdir(path)
     }
 
     private static func makeService(
@@ -64,7 +46,7 @@ final class SessionFixture: SessionObserver {
         service.observer = nil
         providers.made = []
         committed = []
-        service = try SessionFixture.makeService(folder, loop, providers, SessionSettings())
+        service = try SessionFixture.makeService(folder.path, loop, providers, SessionSettings())
         service.observer = self
         service.start()
         turn()
