@@ -7,7 +7,7 @@ package enum Leftovers {
     package static let ownerVariable = "CODEAI_HUB_OWNER"
 
     /// Ends all processes of this user that carry the owner's marker: SIGTERM, and SIGKILL after `grace`.
-    /// `completion` is called on the loop with the number found, at once when there are none.
+    /// `completion` is called on the loop with the number found when they are gone, at once when there are none.
     package static func end(
         owner: String, grace: Duration = .seconds(2), on loop: EventLoop, completion: @escaping (Int) -> Void
     ) {
@@ -16,8 +16,10 @@ package enum Leftovers {
         for process in found { process.signal(SIGTERM) }
         wait(for: found, until: loop.nowNanoseconds + grace.saturatingNanoseconds, on: loop) {
             // Again by the marker: those started meanwhile belong to it as well.
-            for process in ProcessTable.snapshot().processes(marked: ownerVariable, owner) { process.signal(SIGKILL) }
-            completion(found.count)
+            let rest = ProcessTable.snapshot().processes(marked: ownerVariable, owner)
+            for process in rest { process.signal(SIGKILL) }
+            // What they hold (locks, ports) is free only when they are gone. A second is much for that.
+            wait(for: rest, until: monotonicNanoseconds() + 1_000_000_000, on: loop) { completion(found.count) }
         }
     }
 
