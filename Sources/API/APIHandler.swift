@@ -126,7 +126,13 @@ package final class APIHandler: HTTPHandler {
             give(status, contentType, bytes, [], recipient)
         case .empty(let status): recipient.responder.respond(status: status)
         case .kept(let session, let reply):
-            session.log.afterCommit { [self] in give(reply, recipient) }
+            session.log.afterCommit {
+                [self] in
+                give(reply, recipient)
+            } orElse: {
+                [self] in
+                give(session.deletedMeanwhile, recipient)
+            }
         case .later(let begin):
             begin { [weak self] result in
                 switch result {

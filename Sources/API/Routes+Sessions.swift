@@ -136,10 +136,10 @@ extension APIHandler {
         var cursor = after
         var count = 0
         do throws(LogError) {
-            while count < limit, cursor < log.committedSeq {
+            while count < limit, bytes.count < SessionCommands.pageBytes, cursor < log.committedSeq {
                 let slice = try log.read(after: cursor, maxBytes: 256 << 10)
                 guard let last = slice.lastSeq else { break }
-                for line in slice.lines where count < limit {
+                for line in slice.lines where count < limit && bytes.count < SessionCommands.pageBytes {
                     if count > 0 { bytes.append(UInt8(ascii: ",")) }
                     bytes.append(contentsOf: slice.block[line.range])
                     count += 1

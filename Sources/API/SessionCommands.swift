@@ -66,6 +66,8 @@ enum SessionCommands {
     }
 
     static let pageLimit = 1000
+    /// A page ends early with the event that reaches this, so that no request can hold the loop or the memory for long.
+    static let pageBytes = 4 << 20
 
     /// The page before a cursor, oldest first.
     static func history(_ fields: Fields, in session: Session) throws(Failure) -> JSON {

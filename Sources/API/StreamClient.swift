@@ -58,9 +58,20 @@ final class StreamClient: WebSocketHandler {
 
     private func received(_ frame: JSONObject) {
         let requestId = frame["requestId"]?.stringValue.flatMap { $0.utf8.count <= 128 ? $0 : nil }
-        guard let type = frame["type"]?.stringValue else {
+        // An answer to it couldn't be told from others: better no answer than a command whose outcome is never heard.
+        if let given = frame["requestId"], !given.isNull, requestId == nil {
             return fail(
-                Failure(code: "missing_field", message: "type is missing.", details: ["field": "type"]),
+                Failure(
+                    code: "invalid_request", message: "requestId must be a string of at most 128 bytes.",
+                    details: ["field": "requestId"]),
+                requestId: nil)
+        }
+        guard let type = frame["type"]?.stringValue else {
+            let isMissing = frame["type"] == nil
+            return fail(
+                Failure(
+                    code: isMissing ? "missing_field" : "invalid_request",
+                    message: isMissing ? "type is missing." : "type must be a string.", details: ["field": "type"]),
                 requestId: requestId)
         }
         if type != "client:hello" { feed?.release() }
@@ -74,10 +85,14 @@ final class StreamClient: WebSocketHandler {
         do throws(Failure) {
             let reply = try command.run(on: self)
             guard let requestId else { return }
-            reply.whenKept { [weak self] in
-                var payload: JSONObject = ["ok": true]
-                payload["result"] = reply.result
-                self?.send("ack", requestId: requestId, payload)
+            reply.whenKept { [weak self] outcome in
+                switch outcome {
+                case .success(let result):
+                    var payload: JSONObject = ["ok": true]
+                    payload["result"] = result
+                    self?.send("ack", requestId: requestId, payload)
+                case .failure(let failure): self?.fail(failure, requestId: requestId)
+                }
             }
         } catch {
             fail(error, requestId: requestId)

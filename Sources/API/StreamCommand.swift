@@ -14,9 +14,13 @@ struct CommandReply {
     }
 
     /// Runs when what was done is in the file: an answer that a crash could make untrue is not given.
-    func whenKept(_ body: @escaping () -> Void) {
-        guard let session else { return body() }
-        session.log.afterCommit(body)
+    func whenKept(_ body: @escaping (Result<JSON?, Failure>) -> Void) {
+        guard let session else { return body(.success(result)) }
+        session.log.afterCommit { [result] in
+            body(.success(result))
+        } orElse: {
+            body(.failure(session.deletedMeanwhile))
+        }
     }
 }
 

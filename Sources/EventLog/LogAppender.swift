@@ -34,7 +34,7 @@ final class LogAppender {
     /// Taken from `pending`, not yet known to be in the file; oldest first.
     private var unwritten: [Batch] = []
     private var heldBytes = 0
-    private var waiting: [(seq: Int, body: () -> Void)] = []
+    private var waiting: [(seq: Int, body: () -> Void, dropped: () -> Void)] = []
     private var isDirty = false
     private var isPublishing = false
     private var retry: LoopTimer?
@@ -70,11 +70,14 @@ final class LogAppender {
     }
 
     /// Runs `body` right after what is appended so far was committed and published; at once when nothing is pending.
-    func afterCommit(_ body: @escaping () -> Void) {
-        if isClean, !isPublishing {
+    /// Runs `dropped` instead when the log is closed before that.
+    func afterCommit(_ body: @escaping () -> Void, orElse dropped: @escaping () -> Void) {
+        if isClosed {
+            dropped()
+        } else if isClean, !isPublishing {
             body()
         } else {
-            waiting.append((lastSeq, body))
+            waiting.append((lastSeq, body, dropped))
         }
     }
 
@@ -242,10 +245,12 @@ final class LogAppender {
         isClosed = true
         retry?.cancel()
         retry = nil
+        let dropped = waiting.map(\.dropped)
         waiting = []
         publish = { _ in }
         onFailure = { _ in }
         onRecovered = {}
         committer.forget(self, fd: file.fd)
+        for body in dropped { body() }
     }
 }

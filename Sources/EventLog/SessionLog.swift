@@ -61,9 +61,9 @@ package final class SessionLog<State: LogFold> {
     }
 
     /// Runs `body` right after what is appended so far was committed and published; at once when nothing is pending.
-    /// Never when the log is closed before that.
-    package func afterCommit(_ body: @escaping () -> Void) {
-        appender.afterCommit(body)
+    /// Runs `dropped` instead when the log is closed before that: the session was deleted.
+    package func afterCommit(_ body: @escaping () -> Void, orElse dropped: @escaping () -> Void = {}) {
+        appender.afterCommit(body, orElse: dropped)
     }
 
     /// Committed lines with a number above `seq`, as they are on disk: as many whole ones as fit `maxBytes`, at least

@@ -180,11 +180,11 @@ package final class ProviderRegistry {
     }
 
     /// How the provider's program is started now.
-    /// - Throws: `unknown_provider`, `provider_disabled`, `provider_not_installed` or `provider_too_old`.
+    /// - Throws: `provider_not_found`, `provider_disabled`, `provider_not_installed` or `provider_too_old`.
     package func launch(_ id: String) throws(Failure) -> ProviderLaunch {
         guard let manifest = manifest(id) else {
             throw Failure(
-                code: "unknown_provider", message: "There is no provider \(id); GET /providers lists those there are.")
+                code: "provider_not_found", message: "There is no provider \(id); GET /providers lists those there are.")
         }
         guard manifest.isEnabled else {
             throw Failure(

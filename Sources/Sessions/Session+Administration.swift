@@ -23,7 +23,7 @@ extension Session {
         let model = try Session.checkedName(model, "model")
         try requireWritableLog()
         appendStatus("model", ["model": JSON(model)], source: .user, by: client)
-        log.afterCommit { [weak self] in self?.provider?.setModel(model) }
+        log.afterCommit { [weak self] in self?.listeningProvider?.setModel(model) }
         announceChange()
     }
 
@@ -31,7 +31,7 @@ extension Session {
         let mode = try Session.checkedName(mode, "mode")
         try requireWritableLog()
         appendStatus("mode", ["mode": JSON(mode)], source: .user, by: client)
-        log.afterCommit { [weak self] in self?.provider?.setMode(mode) }
+        log.afterCommit { [weak self] in self?.listeningProvider?.setMode(mode) }
         announceChange()
     }
 
@@ -39,7 +39,9 @@ extension Session {
     package func stop(by client: ClientIdentity) {
         appendStatus("stop_requested", by: client)
         if !state.queue.isEmpty { hold("the session was stopped") }
-        log.afterCommit { [weak self] in self?.provider?.stop() }
+        silenceProvider()
+        // Unless it has ended by itself meanwhile: a new one is not what was meant.
+        log.afterCommit { [weak self] in if self?.isProviderStopping == true { self?.stopProvider() } }
         if provider == nil { closeTurn(error: nil, status: .interrupted, stopReason: "stopped") }
         announceChange()
     }
@@ -55,19 +57,24 @@ extension Session {
     }
 
     static func checkedTitle(_ title: String) throws(Failure) -> String {
-        let title = String(title.prefix(201))
-        guard !title.isEmpty, title.count <= 200, !title.unicodeScalars.contains(where: { $0.value < 32 }) else {
+        // Scalars, not what is seen as characters: one of those may have any number of marks on it.
+        guard (1...200).contains(title.unicodeScalars.count), !title.unicodeScalars.contains(where: \.isControl) else {
             throw Failure(
-                code: "invalid_request", message: "A title has 1 to 200 characters and no control characters.",
+                code: "invalid_request",
+                message: "A title has 1 to 200 characters (code points) and no control characters.",
                 details: ["field": "title"])
         }
         return title
     }
 
     static func checkedTags(_ tags: [String]) throws(Failure) -> [String] {
-        guard tags.count <= 32, tags.allSatisfy({ !$0.isEmpty && $0.utf8.count <= 64 }) else {
+        guard tags.count <= 32,
+            tags.allSatisfy({ (1...64).contains($0.utf8.count) && !$0.unicodeScalars.contains(where: \.isControl) })
+        else {
             throw Failure(
-                code: "invalid_request", message: "At most 32 tags of 1 to 64 bytes each.", details: ["field": "tags"])
+                code: "invalid_request",
+                message: "At most 32 tags of 1 to 64 bytes each, without control characters.",
+                details: ["field": "tags"])
         }
         return tags
     }

@@ -108,7 +108,7 @@ extension Session: ProviderSessionDelegate {
 
     package func providerSession(_ source: any ProviderSession, ended reason: ProviderEnd) {
         guard source === provider else { return }
-        provider = nil
+        detachProvider()
         service.providerEnded(self)
         guard !isDeleted else { return }
         switch reason {
@@ -130,6 +130,8 @@ extension Session: ProviderSessionDelegate {
                     code: "provider_crashed", message: "The provider ended unexpectedly (\(status)).",
                     recoverable: true, actions: [.retry, .switchProvider], details: data))
         }
+        // What was sent while the provider was ending.
+        startNextTurn()
         announceChange()
     }
 }

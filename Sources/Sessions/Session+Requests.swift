@@ -39,7 +39,9 @@ extension Session {
                 "argsSha256": JSON(service.digest(request.data["args"] ?? .null)), "outcome": data["outcome"] ?? .null,
                 "optionId": data["optionId"] ?? .null, "optionKind": data["optionKind"] ?? .null,
             ])
-        log.afterCommit { [weak self] in self?.provider?.answerPermission(requestId, decision, message: message) }
+        log.afterCommit { [weak self] in
+            self?.listeningProvider?.answerPermission(requestId, decision, message: message)
+        }
         announceChange()
         data["by"] = nil
         return data
@@ -63,7 +65,7 @@ extension Session {
         service.audit(
             "question", by: client, session: self,
             details: ["requestId": JSON(requestId), "outcome": data["outcome"] ?? .null])
-        log.afterCommit { [weak self] in self?.provider?.answerQuestion(requestId, answers: answers) }
+        log.afterCommit { [weak self] in self?.listeningProvider?.answerQuestion(requestId, answers: answers) }
         announceChange()
         data["by"] = nil
         return data

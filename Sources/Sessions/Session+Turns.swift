@@ -58,6 +58,7 @@ extension Session {
                 code: "busy", message: "\(settings.maxQueue) messages are waiting already.", recoverable: true,
                 actions: [.retryLater])
         }
+        try service.requireRunning()
         try requireWritableLog()
         if let problem = service.providers.problem(with: state.providerId) { throw problem }
 
@@ -80,8 +81,8 @@ extension Session {
 
     /// Begins the turn of the message that has waited longest, if none runs.
     func startNextTurn() {
-        guard state.runningTurn == nil, !state.isHeld, !isDeleted, let next = state.queue.first,
-            service.mayBegin(self)
+        guard state.runningTurn == nil, !state.isHeld, !isDeleted, !isProviderStopping,
+            let next = state.queue.first, service.mayBegin(self)
         else { return }
         append(EventDraft(.turnStarted, source: .core, turnId: next.turnId, providerId: state.providerId))
         isInterrupting = false
@@ -106,10 +107,9 @@ extension Session {
             resumeNativeSessionId: state.nativeSessionIds[state.providerId], knownCostUsd: state.costUsd)
         do throws(Failure) {
             let made = try service.providers.makeSession(state.providerId, start)
-            made.delegate = self
-            provider = made
-            made.start()
-            return made
+            attach(made)
+            // It may have failed already.
+            return provider
         } catch {
             closeTurn(error: error)
             return nil
@@ -124,7 +124,7 @@ extension Session {
         isInterrupting = true
         appendStatus("interrupt_requested", by: client)
         log.afterCommit { [weak self] in
-            guard let self, isInterrupting, let provider else { return }
+            guard let self, isInterrupting, let provider = listeningProvider else { return }
             provider.interrupt()
         }
         return true

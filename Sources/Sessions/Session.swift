@@ -14,7 +14,10 @@ package final class Session {
     let loop: EventLoop
     let settings: SessionSettings
     unowned let service: SessionService
-    var provider: (any ProviderSession)?
+    /// The process behind the session, from its start to its end.
+    private(set) var provider: (any ProviderSession)?
+    /// The provider was told to end: it takes nothing more, and no turn begins until it is gone.
+    private(set) var isProviderStopping = false
     var openItems = OpenItems()
     /// The newest messages; nil until somebody asked.
     private var messages: [EventRecord]?
@@ -41,6 +44,30 @@ package final class Session {
     /// Nothing runs, waits or is asked, and no process is held.
     package var isQuiet: Bool {
         state.runningTurn == nil && state.pending.isEmpty && (state.queue.isEmpty || state.isHeld)
+    }
+
+    // MARK: The provider
+
+    /// The provider as long as it takes what it is told.
+    var listeningProvider: (any ProviderSession)? { isProviderStopping ? nil : provider }
+
+    func attach(_ made: any ProviderSession) {
+        made.delegate = self
+        provider = made
+        made.start()
+    }
+
+    /// From now on the provider hears nothing more, until `stopProvider` ends it.
+    func silenceProvider() { isProviderStopping = provider != nil }
+
+    func stopProvider() {
+        silenceProvider()
+        provider?.stop()
+    }
+
+    func detachProvider() {
+        provider = nil
+        isProviderStopping = false
     }
 
     // MARK: Writing
@@ -89,6 +116,11 @@ package final class Session {
             code: "log_unavailable",
             message: "The session's log can't be written: \(error). Nothing is lost; writing is tried again.",
             recoverable: true, retryAfter: 1, actions: [.retryLater])
+    }
+
+    /// What is told to those whose change was dropped with the session.
+    package var deletedMeanwhile: Failure {
+        Failure(code: "session_not_found", message: "The session \(id) was deleted before this was kept.")
     }
 
     /// Nothing may be promised while the log can't keep it.

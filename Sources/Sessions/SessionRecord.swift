@@ -21,7 +21,7 @@ extension SessionState {
         object["costUsd"] = JSON(costUsd)
         object["queue"] = .array(
             queue.map { message in
-                var object: JSONObject = ["turnId": JSON(message.turnId), "content": JSON(message.content)]
+                var object: JSONObject = ["turnId": JSON(message.turnId), "content": JSON(message.preview)]
                 object["clientMessageId"] = message.clientMessageId.map { JSON($0) }
                 return .object(object)
             })

@@ -119,6 +119,7 @@ package final class SessionService {
     /// Makes a session. Its provider starts with the first message.
     /// - Throws: `provider_not_found`, `provider_not_installed`, `invalid_request`, `log_unavailable`.
     package func create(_ creation: Creation, by client: ClientIdentity) throws(Failure) -> Session {
+        try requireRunning()
         if let problem = providers.problem(with: creation.providerId) { throw problem }
         try requireDirectory(creation.workspace)
         var data: JSONObject = [:]
@@ -153,28 +154,23 @@ package final class SessionService {
     /// Deletes a session: its provider is ended, its log moved to the backups.
     package func delete(_ sessionId: String, by client: ClientIdentity) throws(Failure) {
         let session = try session(sessionId)
+        do throws(LogError) { try store.delete(sessionId) } catch { throw Session.logUnavailable(error) }
         session.isDeleted = true
-        session.provider?.stop()
-        do throws(LogError) {
-            try store.delete(sessionId)
-        } catch {
-            session.isDeleted = false
-            throw Session.logUnavailable(error)
-        }
         loaded[sessionId] = nil
-        if let provider = session.provider { retire(provider, of: session) }
+        if session.provider != nil {
+            retiring[ObjectIdentifier(session)] = session
+            session.stopProvider()
+        }
         audit("session_deleted", by: client, session: session, details: [:])
         observer?.sessionDeleted(sessionId)
+        // Its turn, if it had one, has made room.
+        startWaitingTurns()
     }
 
     // MARK: Idle sessions
 
     /// Sessions that are being taken out of memory while their provider's process still ends.
     private var retiring: [ObjectIdentifier: Session] = [:]
-
-    private func retire(_ provider: any ProviderSession, of session: Session) {
-        retiring[ObjectIdentifier(session)] = session
-    }
 
     func providerEnded(_ session: Session) { retiring[ObjectIdentifier(session)] = nil }
 
@@ -191,8 +187,8 @@ package final class SessionService {
             guard now - session.lastActivity > .seconds(settings.unloadAfter),
                 session.log.committedSeq == session.log.lastSeq
             else { continue }
-            if let provider = session.provider {
-                provider.stop()
+            if session.provider != nil {
+                session.stopProvider()
                 continue
             }
             stored[session.id] = session.state
@@ -204,14 +200,26 @@ package final class SessionService {
     /// Ends every provider's process, politely: a running turn gets `grace` to end by itself, then it is interrupted.
     /// `done` is called when the last process is gone.
     package func stopAll(grace: Duration, _ done: @escaping () -> Void) {
+        isShuttingDown = true
         sweep?.cancel()
         for session in loaded.values where !session.state.queue.isEmpty && !session.state.isHeld {
             // What waits is for a person to release after the restart, as after a crash.
             session.hold("the daemon was stopped")
         }
         waitForTurns(until: loop.now + grace) { [self] in
-            for session in loaded.values { session.provider?.stop() }
+            for session in loaded.values { session.stopProvider() }
             waitForProviders(done)
+        }
+    }
+
+    private var isShuttingDown = false
+
+    /// Nothing new is begun while the daemon ends.
+    func requireRunning() throws(Failure) {
+        guard !isShuttingDown else {
+            throw Failure(
+                code: "shutting_down", message: "The daemon is being stopped.", recoverable: true,
+                actions: [.retryLater])
         }
     }
 
@@ -232,6 +240,7 @@ package final class SessionService {
 
     /// Whether a turn may begin now; if not, the session is called when it may.
     func mayBegin(_ session: Session) -> Bool {
+        guard !isShuttingDown else { return false }
         if activeCount < settings.maxConcurrent { return true }
         if !waitingForRoom.contains(session.id) { waitingForRoom.append(session.id) }
         return false
@@ -239,6 +248,10 @@ package final class SessionService {
 
     func turnFinished(_ session: Session, _ outcome: TurnOutcome) {
         turnsCompleted[outcome.status, default: 0] += 1
+        startWaitingTurns()
+    }
+
+    private func startWaitingTurns() {
         // Those that waited come before the session that has just had its turn.
         let waiting = waitingForRoom
         waitingForRoom = []

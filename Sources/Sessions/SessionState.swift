@@ -12,7 +12,14 @@ package struct SessionState: LogFold, Equatable, Sendable {
         package var turnId: String
         package var content: String
         package var clientMessageId: String?
+
+        /// Its beginning. The record goes to everybody at every change, so a queue of long messages must not make it
+        /// large; the whole text is in the message's own event.
+        var preview: String { String(content.unicodeScalars.prefix(SessionState.previewLength)) }
     }
+
+    /// Characters (scalars) of a queued message in the session's record.
+    static let previewLength = 256
 
     package struct RunningTurn: Equatable, Sendable {
         package var turnId: String
@@ -175,7 +182,7 @@ package struct SessionState: LogFold, Equatable, Sendable {
             title = data["title"]?.stringValue ?? title
             isTitleGiven = true
         case "title":
-            if !isTitleGiven { title = data["title"]?.stringValue ?? title }
+            if !isTitleGiven { title = data["title"]?.stringValue.flatMap { SessionState.title(from: $0) } ?? title }
         case "tagged": tags = data["tags"]?.arrayValue?.compactMap(\.stringValue) ?? tags
         case "model": model = data["model"]?.stringValue ?? model
         case "mode": mode = data["mode"]?.stringValue ?? mode
@@ -192,10 +199,23 @@ package struct SessionState: LogFold, Equatable, Sendable {
         }
     }
 
-    /// A first message makes the title until somebody gives one: its first line, cut at 80 characters.
+    /// A first message makes the title until somebody gives one: its first line, cut at 80 characters, without those
+    /// that control terminals. What the provider calls the session is treated alike.
     static func title(from content: String) -> String? {
-        let line = content.split(whereSeparator: \.isNewline).first.map { $0.prefix(80) } ?? ""
-        let trimmed = line.drop { $0 == " " || $0 == "\t" }
-        return trimmed.isEmpty ? nil : String(trimmed)
+        var title = String.UnicodeScalarView()
+        // A title isn't looked for in megabytes of white space.
+        for scalar in content.unicodeScalars.prefix(4096) {
+            let isLineEnd = scalar == "\n" || scalar == "\r" || scalar == "\u{2028}" || scalar == "\u{2029}"
+            if isLineEnd, !title.isEmpty { break }
+            if title.isEmpty, scalar.properties.isWhitespace || isLineEnd { continue }
+            if !scalar.isControl { title.append(scalar) }
+            if title.count == 80 { break }
+        }
+        return title.isEmpty ? nil : String(title)
     }
+}
+
+extension Unicode.Scalar {
+    /// C0, DEL and C1: what a terminal may take for a command.
+    var isControl: Bool { properties.generalCategory == .control }
 }

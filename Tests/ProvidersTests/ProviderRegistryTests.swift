@@ -205,6 +205,6 @@ struct ProviderRegistryTests {
                 done(error.code)
             }
         }
-        #expect(code == "unknown_provider")
+        #expect(code == "provider_not_found")
     }
 }

@@ -1,3 +1,4 @@
+import EventLog
 import HubProtocol
 import JSON
 import Providers
@@ -84,6 +85,26 @@ import Testing
         fixture.turn()
         #expect(fixture.provider.calls.last == .question("q1", answers))
         #expect(fixture.committed.last { $0.kind == .questionResolved }?.data["answers"] == .object(answers))
+    }
+
+    @Test func aChangeDroppedByADeletionIsSaidToBe() throws {
+        let fixture = try SessionFixture()
+        let session = try fixture.makeSession()
+        try session.rename("new", by: fixture.client)
+        var outcome: [String] = []
+        session.log.afterCommit {
+            outcome.append("kept")
+        } orElse: {
+            outcome.append("dropped")
+        }
+        try fixture.service.delete(session.id, by: fixture.client)
+        session.log.afterCommit {
+            outcome.append("kept")
+        } orElse: {
+            outcome.append("dropped too")
+        }
+        fixture.turn()
+        #expect(outcome == ["dropped", "dropped too"])
     }
 
     @Test func aDeletedSessionIsGoneAndItsProviderEnded() throws {

@@ -242,4 +242,93 @@ import Testing
         fixture.turn()
         #expect(fixture.providers.made[0].calls.last == .send("again", turnId: "t2"))
     }
+
+    @Test func aDeletedSessionMakesRoomForTheOthers() throws {
+        var settings = SessionSettings()
+        settings.maxConcurrent = 1
+        let fixture = try SessionFixture(settings: settings)
+        let (first, second) = (try fixture.makeSession(), try fixture.makeSession())
+        try fixture.send("go", to: first)
+        try fixture.send("go", to: second)
+        #expect(second.state.status == .idle)
+        try fixture.service.delete(first.id, by: fixture.client)
+        fixture.turn()
+        #expect(second.state.status == .running)
+    }
+}
+
+@Suite struct StoppingTests {
+    @Test(arguments: [true, false]) func aMessageSentWhileTheProviderEndsGoesToTheNext(isInSameTurn: Bool) throws {
+        let fixture = try SessionFixture()
+        let session = try fixture.makeSession()
+        try fixture.send("one", to: session)
+        let provider = fixture.provider
+        provider.stopsAtOnce = false
+        provider.say(.turnCompleted(TurnOutcome(status: .completed)))
+        fixture.turn()
+        session.stop(by: fixture.client)
+        if !isInSameTurn { fixture.turn() }
+        #expect(try fixture.send("two", to: session).isQueued)
+        try session.setModel("m", by: fixture.client)
+        fixture.turn()
+        #expect(provider.calls == [.start(resume: nil), .send("one", turnId: "t1"), .stop])
+        provider.end(.stopped)
+        fixture.turn()
+        #expect(fixture.providers.made.count == 2)
+        #expect(fixture.provider.calls.last == .send("two", turnId: "t2"))
+        #expect(fixture.committed.count { $0.kind == .turnCompleted } == 1)
+    }
+
+    @Test func aProviderThatEndsBeforeItIsStoppedTakesNoStopAlong() throws {
+        let fixture = try SessionFixture()
+        let session = try fixture.makeSession()
+        try fixture.send("one", to: session)
+        fixture.provider.say(.turnCompleted(TurnOutcome(status: .completed)))
+        fixture.turn()
+        session.stop(by: fixture.client)
+        fixture.provider.end(.exited(.signaled(9), errorTail: ""))
+        try fixture.send("two", to: session)
+        #expect(fixture.providers.made.count == 2)
+        #expect(fixture.provider.calls.last == .send("two", turnId: "t2"))
+    }
+
+    @Test func nothingIsBegunWhileTheDaemonEnds() throws {
+        let fixture = try SessionFixture()
+        let session = try fixture.makeSession()
+        try fixture.send("one", to: session)
+        fixture.service.stopAll(grace: .seconds(5)) {}
+        #expect(throws: Failure.self) { try fixture.send("two", to: session) }
+        #expect(throws: Failure.self) { try fixture.makeSession() }
+        fixture.provider.say(.turnCompleted(TurnOutcome(status: .completed)))
+        fixture.turn()
+        #expect(session.state.queue.isEmpty && fixture.providers.made.count == 1)
+    }
+}
+
+@Suite struct RecordTests {
+    @Test func aQueueOfLongMessagesMakesNoLargeRecord() throws {
+        let fixture = try SessionFixture()
+        let session = try fixture.makeSession()
+        for _ in 0..<10 { try fixture.send(String(repeating: "é", count: 100_000), to: session) }
+        #expect(session.state.queue.count == 9)
+        #expect(JSON.object(session.state.record).serialize().count < 16_000)
+    }
+
+    @Test(
+        arguments: [
+            ("  \n\tfirst line\nsecond", "first line"), ("\u{1b}[31mred\u{9b}0m\u{7f}", "[31mred0m"), ("\n \n", nil),
+            ("a" + String(repeating: "\u{301}", count: 5000), "a" + String(repeating: "\u{301}", count: 79)),
+        ] as [(String, String?)])
+    func aTitleIsShortAndControlsNoTerminal(content: String, title: String?) {
+        #expect(
+            SessionState.title(from: content).map { Array($0.unicodeScalars) } == title.map { Array($0.unicodeScalars) }
+        )
+    }
+
+    @Test(arguments: ["", "a\u{1b}[31m", "a\u{9b}b", "a\u{7f}", "a\nb", "a" + String(repeating: "\u{301}", count: 200)])
+    func aTitleThatIsNoneIsRefused(title: String) throws {
+        let fixture = try SessionFixture()
+        let session = try fixture.makeSession()
+        #expect(throws: Failure.self) { try session.rename(title, by: fixture.client) }
+    }
 }
