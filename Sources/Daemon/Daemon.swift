@@ -176,7 +176,7 @@ final class Daemon: HubContext, CoreControl {
     private func exitNow(_ code: Int32) {
         endpoint.remove()
         log.log(.warn, "stopped at once", ["code": .int(Int64(code))])
-        subreaper.killAdopted()
+        subreaper.killAll()
         exit(code)
     }
 

@@ -14,19 +14,24 @@ struct Home {
             throw StartError("CODEAI_HUB_HOME must be an absolute path, not \"\(path)\".", exitCode: .configuration)
         }
         do throws(SystemError) {
-            for folder in ["", "/core", "/sessions", "/providers", "/logs", "/backups"] {
-                try makeDirectories(path + folder)
-            }
+            for folder in Home.folders { try makeDirectories(path + folder) }
         } catch {
             throw StartError("The folder \(path) can't be prepared: \(error).", exitCode: .configuration)
         }
+        for folder in Home.folders { try Home.requireOwn(path + folder) }
+    }
+
+    private static let folders = ["", "/core", "/sessions", "/providers", "/logs", "/backups"]
+
+    /// Each of them: the configuration in `core` and the manifests in `providers` name programs to run.
+    private static func requireOwn(_ folder: String) throws(StartError) {
         var information = stat()
-        guard stat(path, &information) == 0, information.st_uid == getuid() else {
-            throw StartError("The folder \(path) belongs to another user.", exitCode: .configuration)
+        guard stat(folder, &information) == 0, information.st_uid == getuid() else {
+            throw StartError("The folder \(folder) belongs to another user.", exitCode: .configuration)
         }
         guard information.st_mode & 0o022 == 0 else {
             throw StartError(
-                "Others may write to the folder \(path). Run: chmod 700 \(path)", exitCode: .configuration)
+                "Others may write to the folder \(folder). Run: chmod 700 \(folder)", exitCode: .configuration)
         }
     }
 

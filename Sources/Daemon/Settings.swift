@@ -67,6 +67,8 @@ struct Settings {
         access.token = Array(token.utf8)
         access.allowedOrigins = configuration.security.allowedOrigins
         access.extraHosts = configuration.security.allowedHosts
+        // Whoever comes with a ticket has nothing else to show yet: the ticket is the proof.
+        access.openPaths = ["/api/v1/auth/session"]
         return access
     }
 

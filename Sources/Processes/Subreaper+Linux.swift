@@ -53,6 +53,16 @@ package final class Subreaper {
         }
     }
 
+    /// Kills every descendant, adopted or not: for an end that waits for nobody.
+    package func killAll() {
+        // Each look may miss what is being forked.
+        for _ in 0..<3 {
+            let descendants = ProcessTable.snapshot().descendants(of: getpid())
+            if descendants.isEmpty { return }
+            for process in descendants { process.signal(SIGKILL) }
+        }
+    }
+
     package func close() {
         signals?.close()
         signals = nil

@@ -76,10 +76,7 @@ import Testing
     @Test func withTokensAllNeedOne() throws {
         let daemon = try TestDaemon(configuration: ["security": ["loopback": "token"]])
         defer { daemon.close() }
-        // /health answers without a token to nobody either, so that the harness can't wait for a 200.
-        let starting = Later { try? daemon.start(within: .seconds(5)) }
-        try eventually("the daemon listens") { daemon.port != 0 && (try? daemon.http("GET", "/health")) != nil }
-        _ = starting.value()
+        try startWithToken(daemon)
         let token = try #require(daemon.token)
         #expect(token.utf8.count >= 43)
         let attributes = try FileManager.default.attributesOfItem(atPath: daemon.home + "/core/token")
@@ -106,9 +103,20 @@ import Testing
         #expect(try daemon.http("GET", "/api/v1/sessions?token=\(token)&access_token=\(token)").status != 200)
     }
 
-    @Test func aTicketBecomesACookieOnce() throws {
-        let daemon = try TestDaemon.running()
-        let issued = try daemon.http("POST", "/api/v1/auth/ticket", [:])
+    private func startWithToken(_ daemon: TestDaemon) throws {
+        // /health answers without a token to nobody either, so that the harness can't wait for a 200.
+        let starting = Later { try? daemon.start(within: .seconds(5)) }
+        try eventually("the daemon listens") { daemon.port != 0 && (try? daemon.http("GET", "/health")) != nil }
+        _ = starting.value()
+    }
+
+    /// A browser has no token to send: its ticket is all it shows.
+    @Test(arguments: ["same-user", "token"]) func aTicketBecomesACookieOnce(loopback: String) throws {
+        let daemon = try TestDaemon(configuration: ["security": ["loopback": JSON(loopback)]])
+        defer { daemon.close() }
+        if loopback == "token" { try startWithToken(daemon) } else { try daemon.start() }
+        let bearer = [("Authorization", "Bearer \(daemon.token ?? "")")]
+        let issued = try daemon.http("POST", "/api/v1/auth/ticket", headers: bearer)
         #expect(issued.status == 201)
         #expect(issued.json["expiresIn"]?.intValue == 30)
         let ticket = try #require(issued.json["ticket"]?.stringValue)
@@ -119,6 +127,18 @@ import Testing
         #expect(cookie.contains("SameSite=Strict"))
         let again = try daemon.http("POST", "/api/v1/auth/session", ["ticket": JSON(ticket)])
         #expect(again.status == 401)
+        let pair = try #require(cookie.split(separator: ";").first)
+        #expect(try daemon.http("GET", "/api/v1/sessions", headers: [("Cookie", String(pair))]).status == 200)
+    }
+
+    @Test(arguments: ["", "/core", "/providers"]) func aFolderThatOthersMayWriteToIsNotUsed(folder: String) throws {
+        let daemon = try TestDaemon()
+        try FileManager.default.createDirectory(
+            atPath: daemon.home + folder, withIntermediateDirectories: true, attributes: [.posixPermissions: 0o700])
+        #expect(chmod(daemon.home + folder, 0o777) == 0)
+        let exit = try daemon.runToEnd()
+        #expect(exit.code == 5)
+        #expect(exit.log.contains("chmod 700 \(daemon.home + folder)"))
     }
 
     /// As another user: run by `setpriv`, which needs to be root first.
