@@ -1,3 +1,4 @@
+import Base
 import EventLog
 import HubProtocol
 import JSON
@@ -53,6 +54,7 @@ final class ClientFeed {
     /// Frames that wait until it is known whether the client brings cursors.
     private var held: [(sessionId: String, frame: OutgoingFrame, isEphemeral: Bool)]?
     private static let maxHeld = 1024
+    private let openedAt = Timestamp.now
     /// Nothing to filter and nothing to replay: the way of nearly every delivery.
     private var isDirect = false
 
@@ -84,7 +86,10 @@ final class ClientFeed {
         guard selection.contains(sessionId), wantsChunks || !isEphemeral else { return }
         if held != nil {
             held?.append((sessionId, frame, isEphemeral))
-            if let count = held?.count, count > ClientFeed.maxHeld { release() }
+            guard let count = held?.count, count > ClientFeed.maxHeld else { return }
+            // Deltas are covered by what is logged later; only a flood of events ends the wait.
+            held?.removeAll(where: \.isEphemeral)
+            if held?.count ?? 0 > ClientFeed.maxHeld / 2 { release() }
             return
         }
         // Pieces of text, too, wait for the replay: they would refer to an item that the client hasn't heard of.
@@ -98,6 +103,18 @@ final class ClientFeed {
         held = nil
         updateDirect()
         for entry in frames { offer(entry.frame, of: entry.sessionId, isEphemeral: entry.isEphemeral) }
+    }
+
+    /// Whether a client that comes with these cursors now may have been sent live events after them already. They
+    /// would come again by the replay, or before what they follow.
+    func isTooLate(for cursors: [(sessionId: String, after: Int)]) -> Bool {
+        guard held == nil else { return false }
+        return cursors.contains { cursor in
+            guard selection.contains(cursor.sessionId), let state = hub.service.state(of: cursor.sessionId) else {
+                return false
+            }
+            return cursor.after < state.lastSeq && state.updatedAt >= openedAt
+        }
     }
 
     /// What the client asked for.

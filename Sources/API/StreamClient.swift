@@ -3,6 +3,7 @@ import HubProtocol
 import JSON
 import Server
 import Sessions
+import WebSocket
 
 /// One client on a WebSocket. Its connection holds it as its handler.
 final class StreamClient: WebSocketHandler {
@@ -103,6 +104,10 @@ final class StreamClient: WebSocketHandler {
         name: String, selection: ClientFeed.Selection?, chunks: Bool?, cursors: [(sessionId: String, after: Int)]?
     ) {
         identity.name = name
+        if let cursors, feed?.isTooLate(for: cursors) == true {
+            connection?.close(.tryAgainLater, reason: "the hello came after live events: send it first")
+            return
+        }
         feed?.configure(selection: selection, wantsChunks: chunks, cursors: cursors)
     }
 

@@ -22,8 +22,9 @@ package final class StreamHub: SessionObserver {
         package var snapshotSessions = 100
         /// Bytes of messages in `core:state`; those of the newest sessions come first.
         package var snapshotBytes = 4 << 20
-        /// Milliseconds that a new client's first frame is waited for before it counts as silent.
-        package var helloGrace = 250
+        /// Milliseconds that a new client's first frame is waited for before it counts as silent. On a loaded machine a
+        /// client may need that long to send what it has ready.
+        package var helloGrace = 1000
 
         package init() {}
     }

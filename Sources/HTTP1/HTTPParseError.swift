@@ -16,7 +16,7 @@ package struct HTTPParseError: Error, Equatable, Sendable, CustomStringConvertib
         case expectationFailed = "expectation_failed"
         case targetTooLong = "target_too_long"
         case headersTooLarge = "headers_too_large"
-        case bodyTooLarge = "body_too_large"
+        case bodyTooLarge = "payload_too_large"
         case truncated = "truncated"
     }
 

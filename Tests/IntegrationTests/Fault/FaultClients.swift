@@ -17,6 +17,21 @@ final class FaultStage: Sendable {
     /// The clients give up, wherever they are.
     func abandon() { over.withLock { $0 = true } }
 
+    /// False when the client should give up its connection: the stage is done, or nothing has come for long although
+    /// something should.
+    func waitForInput(_ connection: RawConnection, _ ledger: Ledger) -> Bool {
+        let patience = ContinuousClock.now + .seconds(15)
+        while !isDone(ledger) {
+            guard let hasInput = try? connection.hasInput(within: .milliseconds(100)) else { return false }
+            if hasInput { return true }
+            if ContinuousClock.now > patience {
+                ledger.change { $0.stalls += 1 }
+                return false
+            }
+        }
+        return false
+    }
+
     var isFinishing: Bool { target.withLock { $0 != nil } }
     func isDone(_ ledger: Ledger) -> Bool {
         over.withLock { $0 } || target.withLock { target in target.map { ledger.hasReached($0) } ?? false }
@@ -56,14 +71,9 @@ func runSocketClient(_ stage: FaultStage, _ ledger: Ledger, _ kind: FaultClientK
         let leaves: ContinuousClock.Instant? =
             kind == .restless ? .now + .milliseconds(Int.random(in: 5...1500, using: &random)) : nil
         connection: while !stage.isDone(ledger) {
-            let message: RawWebSocket.Message
-            do {
-                message = try socket.receive(within: .seconds(15))
-            } catch {
-                // A reset by the kill is no stall; silence on a living connection is.
-                if "\(error)".contains("in time") { ledger.change { $0.stalls += 1 } }
-                break
-            }
+            guard stage.waitForInput(socket.connection, ledger),
+                let message = try? socket.receive(within: .seconds(15))
+            else { break }
             switch message {
             case .text(let bytes):
                 if let event = FrameScan.durableEvent(bytes) {
@@ -110,12 +120,9 @@ func runEventStreamClient(_ stage: FaultStage, _ ledger: Ledger, session: String
         ledger.change { $0.connections += 1 }
         var reader = EventStreamReader(isChunked: text.lowercased().contains("chunked"))
         while !stage.isDone(ledger) {
-            do {
-                let (seq, frame) = try reader.nextNumbered(connection, within: .seconds(15))
+            guard stage.waitForInput(connection, ledger), (try? reader.read(connection)) == true else { break }
+            while let (seq, frame) = try? reader.takeNumbered() {
                 ledger.receive(session, seq: seq, id: frame["payload"]?["id"]?.stringValue ?? "?")
-            } catch {
-                if "\(error)".contains("in time") { ledger.change { $0.stalls += 1 } }
-                break
             }
         }
         connection.close()
@@ -130,7 +137,12 @@ func runLibraryClient(_ stage: FaultStage, _ ledger: Ledger) async throws {
     options.name = ledger.name
     options.resume = ledger.cursors
     let stream = try await client.openStream(options)
-    defer { stream.close() }
+    // The last event may be long here when the stage ends: nothing else would wake the loop below.
+    let watch = Task {
+        while !stage.isDone(ledger) { try await Task.sleep(for: .milliseconds(100)) }
+        stream.close()
+    }
+    defer { watch.cancel() }
     for await event in stream.events {
         switch event {
         case .frame(let frame):
@@ -140,10 +152,9 @@ func runLibraryClient(_ stage: FaultStage, _ ledger: Ledger) async throws {
         case .connected: ledger.change { $0.connections += 1 }
         case .missing(let session, let after, let before):
             ledger.change { $0.trouble.append("\(session): missing \(after + 1)..<\(before)") }
-        case .ended(let error): throw error ?? HubError(.closed, "the stream ended by itself")
-        case .reconnecting: break
+        case .ended(let error?): throw error
+        case .ended, .reconnecting: break
         }
-        if stage.isDone(ledger) { return }
     }
 }
 

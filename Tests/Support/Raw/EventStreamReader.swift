@@ -16,29 +16,35 @@ package struct EventStreamReader {
         _ connection: RawConnection, within limit: Duration = .seconds(10)
     ) throws -> (seq: Int, frame: JSON) {
         while true {
-            let event = try next(connection, within: limit)
+            if let event = try takeNumbered() { return event }
+            guard try read(connection, within: limit) else { throw TestFailure("the event stream ended") }
+        }
+    }
+
+    /// An event with an id that has been read already.
+    package mutating func takeNumbered() throws -> (seq: Int, frame: JSON)? {
+        while let end = text.firstRange(of: "\n\n") {
+            let event = text[..<end.lowerBound]
             var id: Int?
             var data: [String] = []
             for line in event.split(separator: "\n") {
                 if line.hasPrefix("id:") { id = Int(line.dropFirst(3).drop { $0 == " " }) }
                 if line.hasPrefix("data:") { data.append(String(line.dropFirst(5).drop { $0 == " " })) }
             }
+            text.removeSubrange(..<end.upperBound)
             guard !data.isEmpty else { continue }
             let frame = try JSON.parse(data.joined(separator: "\n"))
             if let id { return (id, frame) }
             unnumbered.append(frame)
         }
+        return nil
     }
 
-    private mutating func next(_ connection: RawConnection, within limit: Duration) throws -> String {
-        while true {
-            if let end = text.firstRange(of: "\n\n") {
-                defer { text.removeSubrange(..<end.upperBound) }
-                return String(text[..<end.lowerBound])
-            }
-            guard let bytes = try more(connection, within: limit) else { throw TestFailure("the event stream ended") }
-            text += String(decoding: bytes, as: UTF8.self)
-        }
+    /// Reads a piece more; false at the stream's end.
+    package mutating func read(_ connection: RawConnection, within limit: Duration = .seconds(10)) throws -> Bool {
+        guard let bytes = try more(connection, within: limit) else { return false }
+        text += String(decoding: bytes, as: UTF8.self)
+        return true
     }
 
     private func more(_ connection: RawConnection, within limit: Duration) throws -> [UInt8]? {

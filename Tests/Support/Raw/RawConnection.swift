@@ -126,6 +126,13 @@ package final class RawConnection {
         return bytes
     }
 
+    /// Whether there is something to take within the time, or the connection has ended.
+    package func hasInput(within limit: Duration) throws -> Bool {
+        if !waiting.isEmpty { return true }
+        var entry = pollfd(fd: fd, events: Int16(POLLIN), revents: 0)
+        return poll(&entry, 1, Int32(limit / .milliseconds(1))) > 0
+    }
+
     /// Exactly `count` bytes; nil when the connection ends before.
     package func take(_ count: Int, within limit: Duration = .seconds(10)) throws -> [UInt8]? {
         if waiting.count >= count { return taken(count) }
