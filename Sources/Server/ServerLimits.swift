@@ -24,7 +24,8 @@ package struct ServerLimits: Sendable {
     /// Pings without an answer after which the peer is given up.
     package var missedPongs = 2
     /// Bytes waiting for one subscriber, at which it is evicted. At 75 % it is warned and loses ephemeral frames; the
-    /// warning is given again after it has been under 50 %.
+    /// warning is given again after it has been under 50 %. The largest of the queued frames doesn't count when it has
+    /// more than 256 KiB: it alone shows no slowness.
     package var queuedBytes = 8 << 20
     /// Frames waiting for one subscriber, at which it is evicted.
     package var queuedFrames = 20_000

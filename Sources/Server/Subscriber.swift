@@ -26,6 +26,10 @@ package class Subscriber: Connection {
     final private(set) var isEvicted = false
     final private var isSlow = false
     final private var drainMark = -1
+    /// The largest of the large frames in the queue, which doesn't count: a message of more than the limit would evict
+    /// everybody, however quick.
+    final private var allowance = 0
+    private static let largeFrame = 256 << 10
     /// Ephemeral frames this subscriber has missed.
     package final private(set) var droppedFrames = 0
 
@@ -51,8 +55,9 @@ package class Subscriber: Connection {
         // Much may be produced within one turn: that is not the client's fault, so it gets its chance first.
         tryToSend()
         guard isOpen else { return false }
-        if output.bytes < server.slowBytes, output.frames < server.slowFrames { return true }
-        if output.bytes >= server.limits.queuedBytes || output.frames >= server.limits.queuedFrames {
+        let bytes = output.bytes - allowance
+        if bytes < server.slowBytes, output.frames < server.slowFrames { return true }
+        if bytes >= server.limits.queuedBytes || output.frames >= server.limits.queuedFrames {
             beginEviction()
             return false
         }
@@ -80,6 +85,7 @@ package class Subscriber: Connection {
     /// memory alive than it sends.
     @inline(__always)
     final func enqueueReference(_ reference: FrameReference, frames: Int = 1) {
+        if reference.count > Subscriber.largeFrame { allowance = max(allowance, reference.count) }
         if output.pinnedBytes > server.pinnedLimit {
             append(server.unshared(reference), frames: frames)
         } else {
@@ -97,6 +103,7 @@ package class Subscriber: Connection {
         if isSlow, output.bytes < server.limits.queuedBytes / 2, output.frames < server.limits.queuedFrames / 2 {
             isSlow = false
         }
+        if allowance > 0, output.bytes < Subscriber.largeFrame { allowance = 0 }
         if drainMark >= 0, output.bytes <= drainMark { tellDrained() }
     }
 

@@ -27,7 +27,22 @@ extension Session: ProviderSessionDelegate {
         if let piece = merged { stream(piece.itemId, piece.kind, piece.text) }
     }
 
+    /// A longer delta is cut into pieces: one that is larger than a client's whole queue would make every client slow.
+    private static let maxChunkBytes = 64 << 10
+
     private func stream(_ itemId: String, _ kind: ChunkKind, _ text: String) {
+        var rest = Substring(text)
+        while rest.utf8.count > Session.maxChunkBytes {
+            var end = rest.utf8.index(rest.startIndex, offsetBy: Session.maxChunkBytes)
+            // Never within a character's bytes.
+            while rest.utf8[end] & 0xc0 == 0x80 { rest.utf8.formIndex(before: &end) }
+            streamPiece(itemId, kind, String(rest[..<end]))
+            rest = rest[end...]
+        }
+        streamPiece(itemId, kind, String(rest))
+    }
+
+    private func streamPiece(_ itemId: String, _ kind: ChunkKind, _ text: String) {
         guard !text.isEmpty else { return }
         lastActivity = loop.now
         let turnId = state.runningTurn?.turnId
@@ -124,6 +139,8 @@ extension Session: ProviderSessionDelegate {
             case .signaled(let number): data["signal"] = .int(Int64(number))
             }
             appendStatus("process_exited", data)
+            // One that doesn't heed an interrupt is ended by its adapter: what was asked for has come about.
+            if isInterrupting { return finishInterrupted() }
             data["stderr"] = JSON(errorTail)
             closeTurn(
                 error: Failure(
@@ -132,6 +149,11 @@ extension Session: ProviderSessionDelegate {
         }
         // What was sent while the provider was ending.
         startNextTurn()
+        announceChange()
+    }
+
+    private func finishInterrupted() {
+        closeTurn(error: nil, status: .interrupted, stopReason: "process_ended")
         announceChange()
     }
 }

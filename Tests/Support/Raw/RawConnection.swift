@@ -102,7 +102,10 @@ package final class RawConnection {
                 recv(fd, $0.baseAddress, $0.count, Int32(MSG_DONTWAIT))
             }
             if count > 0 {
-                buffer.append(contentsOf: scratch[..<count])
+                // As a buffer of bytes: an ArraySlice is copied one by one in a debug build.
+                scratch.withUnsafeBufferPointer {
+                    buffer.append(contentsOf: UnsafeBufferPointer(rebasing: $0[..<count]))
+                }
                 return true
             }
             if count == 0 || errno == ECONNRESET || errno == EPIPE { return false }
@@ -117,7 +120,7 @@ package final class RawConnection {
     private var waiting: ArraySlice<UInt8> { buffer[head...] }
 
     private func taken(_ count: Int) -> [UInt8] {
-        let bytes = Array(buffer[head..<head + count])
+        let bytes = buffer.withUnsafeBufferPointer { Array(UnsafeBufferPointer(rebasing: $0[head..<head + count])) }
         head += count
         if head == buffer.count || head > 1 << 20 {
             buffer.removeFirst(head)

@@ -80,16 +80,18 @@ package final class RawWebSocket: @unchecked Sendable {
     package func receive(within limit: Duration = .seconds(10)) throws -> Message {
         var opcode: UInt8 = 0
         var message: [UInt8] = []
+        let deadline = ContinuousClock.now + limit
+        func left() -> Duration { deadline - ContinuousClock.now }
         while true {
-            guard let head = try connection.take(2, within: limit) else { return .ended }
+            guard let head = try connection.take(2, within: left()) else { return .ended }
             guard head[1] & 0x80 == 0 else { throw TestFailure("the daemon masks its frames") }
             guard head[0] & 0x70 == 0 else { throw TestFailure("a reserved bit is set, nothing was negotiated") }
             var length = Int(head[1])
             if length >= 126 {
-                guard let more = try connection.take(length == 126 ? 2 : 8, within: limit) else { return .ended }
+                guard let more = try connection.take(length == 126 ? 2 : 8, within: left()) else { return .ended }
                 length = more.reduce(0) { $0 << 8 | Int($1) }
             }
-            guard let payload = try connection.take(length, within: limit) else { return .ended }
+            guard let payload = try connection.take(length, within: left()) else { return .ended }
             switch head[0] & 0x0f {
             case 0x8:
                 let code = payload.count >= 2 ? Int(payload[0]) << 8 | Int(payload[1]) : nil
