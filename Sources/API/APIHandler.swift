@@ -83,7 +83,7 @@ package final class APIHandler: HTTPHandler {
         case .found(let handler, let parameters):
             let isStream = request.head.headers["accept"]?.lowercased().contains("text/event-stream") == true
             let client = ClientIdentity(
-                name: String((request.head.headers["user-agent"] ?? "unnamed").prefix(64)),
+                name: ClientIdentity.name(request.head.headers["user-agent"]),
                 id: "h\(request.connectionID)", transport: isStream ? "sse" : "http")
             return try handler(
                 APIRequest(
@@ -126,11 +126,9 @@ package final class APIHandler: HTTPHandler {
             give(status, contentType, bytes, [], recipient)
         case .empty(let status): recipient.responder.respond(status: status)
         case .kept(let session, let reply):
-            session.log.afterCommit {
-                [self] in
+            session.whenAnswerable { [self] in
                 give(reply, recipient)
-            } orElse: {
-                [self] in
+            } orElse: { [self] in
                 give(session.deletedMeanwhile, recipient)
             }
         case .later(let begin):

@@ -40,7 +40,7 @@ extension Failure {
         case "not_found", "session_not_found", "request_not_found", "provider_not_found": 404
         case "method_not_allowed": 405
         case "already_resolved", "busy", "already_started", "turn_not_queued", "provider_not_installed",
-            "provider_disabled", "provider_too_old":
+            "provider_disabled", "provider_too_old", "unknown_adapter":
             409
         case "payload_too_large": 413
         case "wrong_host": 421

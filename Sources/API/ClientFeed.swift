@@ -154,8 +154,12 @@ final class ClientFeed {
     /// Goes on with the replays as far as the client keeps up. Called again when its queue has drained.
     func pump() {
         while let next = replays.first, sink.queuedBytes < ClientFeed.replayWindow {
-            guard let session = try? hub.service.session(next.sessionId) else {
+            let session: Session
+            do throws(Failure) {
+                session = try hub.service.session(next.sessionId)
+            } catch {
                 replays.removeFirst()
+                hub.send("session:error", to: sink, sessionId: next.sessionId, error.json)
                 continue
             }
             let log = session.log

@@ -111,7 +111,7 @@ extension APIHandler {
     private func addSessionMetrics(to text: inout MetricsText) {
         var byStatus: [String: Int] = [:]
         var tokens: [String: (input: Int, output: Int, cost: Double)] = [:]
-        for state in service.states {
+        for state in service.allStates {
             byStatus[state.status.rawValue, default: 0] += 1
             let before = tokens[state.providerId] ?? (0, 0, 0)
             tokens[state.providerId] = (

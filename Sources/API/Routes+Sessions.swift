@@ -63,7 +63,7 @@ extension APIHandler {
     }
 
     private func record(of session: Session) -> JSONObject {
-        var record = session.state.record
+        var record = session.shown.record
         record["messages"] = .array(session.newestMessages())
         return record
     }
@@ -116,7 +116,8 @@ extension APIHandler {
     private func events(_ request: APIRequest) throws(Failure) -> APIReply {
         let session = try service.session(request.parameters[0])
         let after = try request.query.number("after", in: 0...Int.max)
-        if request.headers["accept"]?.lowercased().contains("text/event-stream") == true {
+        let wantsStream = request.headers["accept"]?.lowercased().contains("text/event-stream") == true
+        if wantsStream, request.method != .head {
             return try eventStream(request, session, after: after)
         }
         let limit = try request.query.number("limit", in: 1...SessionCommands.pageLimit) ?? 100
@@ -138,7 +139,11 @@ extension APIHandler {
         do throws(LogError) {
             while count < limit, bytes.count < SessionCommands.pageBytes, cursor < log.committedSeq {
                 let slice = try log.read(after: cursor, maxBytes: 256 << 10)
-                guard let last = slice.lastSeq else { break }
+                guard let last = slice.lastSeq else {
+                    // Nothing readable follows.
+                    cursor = log.committedSeq
+                    break
+                }
                 for line in slice.lines where count < limit && bytes.count < SessionCommands.pageBytes {
                     if count > 0 { bytes.append(UInt8(ascii: ",")) }
                     bytes.append(contentsOf: slice.block[line.range])

@@ -16,7 +16,7 @@ struct CommandReply {
     /// Runs when what was done is in the file: an answer that a crash could make untrue is not given.
     func whenKept(_ body: @escaping (Result<JSON?, Failure>) -> Void) {
         guard let session else { return body(.success(result)) }
-        session.log.afterCommit { [result] in
+        session.whenAnswerable { [result] in
             body(.success(result))
         } orElse: {
             body(.failure(session.deletedMeanwhile))
@@ -36,7 +36,7 @@ struct StreamCommand {
         case "session:create":
             let service = client.hub.service
             let session = try service.create(SessionCommands.creation(fields, service.settings), by: by)
-            var record = session.state.record
+            var record = session.shown.record
             record["messages"] = []
             return CommandReply(.object(record), keptBy: session)
         case "session:message":
@@ -101,9 +101,9 @@ struct StreamCommand {
             }
             cursors = list
         }
-        let name = try fields.string("name") ?? "unnamed"
+        let name = ClientIdentity.name(try fields.string("name"))
         client.greet(
-            name: String(name.prefix(64)), selection: try selection(), chunks: try fields.bool("chunks"),
+            name: name, selection: try selection(), chunks: try fields.bool("chunks"),
             cursors: cursors)
         return CommandReply(["clientId": JSON(client.identity.id)])
     }

@@ -155,7 +155,7 @@ package final class StreamHub: SessionObserver {
 
     private func broadcastRecord(_ type: String, _ session: Session) {
         guard !feeds.isEmpty else { return }
-        var record = session.state.record
+        var record = session.shown.record
         record["messages"] = []
         broadcast(type, sessionId: session.id, record)
     }
@@ -191,9 +191,8 @@ package final class StreamHub: SessionObserver {
 
     // MARK: The end
 
-    /// Tells every client why its connection is about to close, and closes it.
-    package func closeAll(_ type: String, reason: String, code: WebSocketCloseCode) {
-        broadcast(type, ["reason": JSON(reason)])
+    /// Closes every client's connection.
+    package func closeAll(reason: String, code: WebSocketCloseCode) {
         for connection in connections.values { connection.close(code, reason: reason) }
     }
 }

@@ -34,6 +34,7 @@ final class Daemon: HubContext, CoreControl {
 
     init(_ settings: Settings, home: Home, environment: [String: String]) throws(StartError) {
         let started = Timestamp.now
+        raiseDescriptorLimit()
         self.home = home
         configured = settings
         instance = try SingleInstance(home)
@@ -159,11 +160,12 @@ final class Daemon: HubContext, CoreControl {
         guard !isStopping else { return }
         isStopping = true
         log.log(.info, "stopping", ["reason": JSON(reason)])
+        hub.broadcast("core:shutdown", ["reason": JSON(reason)])
         endpoint.remove()
         // Whatever hangs, the daemon ends.
         loop.schedule(after: grace + .seconds(10)) { [self] in exitNow(1) }
         service.stopAll(grace: grace) { [self] in
-            hub.closeAll("core:shutdown", reason: reason, code: .goingAway)
+            hub.closeAll(reason: reason, code: .goingAway)
             server.shutdown(grace: .seconds(2)) { [self] in
                 subreaper.killAdopted()
                 let isComplete = service.store.stop()
@@ -207,9 +209,24 @@ final class Daemon: HubContext, CoreControl {
         }
     }
 
-    var residentMemory: Int { ProcessTable.snapshot()[getpid()]?.residentBytes ?? 0 }
+    var residentMemory: Int { residentBytes() }
 
     var traffic: ServerMetrics { server.metrics }
+}
+
+/// This process's resident memory.
+private func residentBytes() -> Int {
+    guard let bytes = try? readFile("/proc/self/statm", limit: 4096) else { return 0 }
+    let fields = String(decoding: bytes, as: UTF8.self).split(separator: " ")
+    return fields.count > 1 ? (Int(fields[1]) ?? 0) * Int(getpagesize()) : 0
+}
+
+/// As many descriptors as the system lets this user have: each client, log and agent takes some.
+private func raiseDescriptorLimit() {
+    var limit = rlimit()
+    guard getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit) == 0 else { return }
+    limit.rlim_cur = limit.rlim_max
+    setrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit)
 }
 
 /// The daemon's own program, for providers that are part of it.

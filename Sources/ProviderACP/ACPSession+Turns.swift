@@ -17,7 +17,7 @@ extension ACPSession {
         guard !isSetting else { return }
         switch turn {
         case .sent: return
-        case .unsent: endUnsentTurn(.completed, stopReason: nil)
+        case .unsent: endOvertakenTurn()
         case nil: break
         }
         let (text, turnId) = queue.removeFirst()
@@ -100,6 +100,23 @@ extension ACPSession {
             // Quiet, but not done: a tool runs, or a person is asked.
             if !session.waiting.isEmpty || session.decoder.hasOpenTools { return session.stillTalking() }
             session.endUnsentTurn(.completed, stopReason: nil)
+        }
+    }
+
+    /// A prompt comes while the agent is saying something of its own: the turn that runs now is the prompt's, so that
+    /// this one's end is told as a status.
+    private func endOvertakenTurn() {
+        disarm(.quiet)
+        withdrawAll()
+        turn = nil
+        var made: [NormalizedEvent] = []
+        decoder.endTurn(.completed, stopReason: nil, into: &made)
+        for event in made {
+            if case .turnCompleted(let outcome) = event {
+                emit(.status(type: "background_turn_completed", data: ["status": JSON(outcome.status.rawValue)]))
+            } else {
+                emit(event)
+            }
         }
     }
 

@@ -19,6 +19,12 @@ package struct ClientIdentity: Equatable, Sendable {
         self.transport = transport
     }
 
+    /// What a client calls itself, cut to 64 characters (scalars), without those that control terminals.
+    package static func name(_ given: String?) -> String {
+        let scalars = (given ?? "").unicodeScalars.lazy.filter { !$0.isControl }.prefix(64)
+        return scalars.isEmpty ? "unnamed" : String(String.UnicodeScalarView(scalars))
+    }
+
     package var json: JSON { ["name": JSON(name), "id": JSON(id), "transport": JSON(transport)] }
 }
 

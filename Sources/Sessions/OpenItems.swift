@@ -26,7 +26,9 @@ struct OpenItems {
         }
         let offset = items[index].length
         items[index].length += length
-        if items[index].text.utf8.count + length <= OpenItems.maxBytes { items[index].text += text }
+        // Once a piece didn't fit no later one is taken, so that what is kept has no hole.
+        let isWhole = items[index].text.utf8.count == offset
+        if isWhole, offset + length <= OpenItems.maxBytes { items[index].text += text }
         return offset
     }
 

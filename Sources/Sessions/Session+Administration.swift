@@ -23,6 +23,7 @@ extension Session {
         let model = try Session.checkedName(model, "model")
         try requireWritableLog()
         appendStatus("model", ["model": JSON(model)], source: .user, by: client)
+        service.audit("model", by: client, session: self, details: ["model": JSON(model)])
         log.afterCommit { [weak self] in self?.listeningProvider?.setModel(model) }
         announceChange()
     }
@@ -31,6 +32,8 @@ extension Session {
         let mode = try Session.checkedName(mode, "mode")
         try requireWritableLog()
         appendStatus("mode", ["mode": JSON(mode)], source: .user, by: client)
+        // A mode may end all asking for permission: who chose it is worth knowing.
+        service.audit("mode", by: client, session: self, details: ["mode": JSON(mode)])
         log.afterCommit { [weak self] in self?.listeningProvider?.setMode(mode) }
         announceChange()
     }
@@ -41,7 +44,7 @@ extension Session {
         if !state.queue.isEmpty { hold("the session was stopped") }
         silenceProvider()
         // Unless it has ended by itself meanwhile: a new one is not what was meant.
-        log.afterCommit { [weak self] in if self?.isProviderStopping == true { self?.stopProvider() } }
+        whenKeptOrLogFails { [weak self] in if self?.isProviderStopping == true { self?.stopProvider() } }
         if provider == nil { closeTurn(error: nil, status: .interrupted, stopReason: "stopped") }
         announceChange()
     }

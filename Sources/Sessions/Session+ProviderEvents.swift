@@ -48,6 +48,8 @@ extension Session: ProviderSessionDelegate {
         let turnId = state.runningTurn?.turnId
         let offset = openItems.append(itemId, kind, turnId: turnId, text: text)
         let chunk = StreamChunk(sessionId: id, turnId: turnId, itemId: itemId, kind: kind, text: text, offset: offset)
+        // Deltas are not worth memory while nothing can be written: the durable event says it all.
+        guard log.failure == nil else { return }
         // What was appended before this piece must be published before it, too. By then the item's durable event may
         // have come, which says it all.
         log.afterCommit { [weak self] in
@@ -72,7 +74,7 @@ extension Session: ProviderSessionDelegate {
             guard let request = state.pending.first(where: { $0.requestId == requestId }) else { return }
             resolveCancelled(request)
             announceChange()
-        case .turnCompleted(let outcome): finishTurn(outcome, isSynthetic: false)
+        case .turnCompleted(let outcome): providerFinished(outcome)
         default:
             guard let draft = event.draft(providerId: state.providerId, turnId: turnId) else { return }
             switch event {
@@ -98,9 +100,20 @@ extension Session: ProviderSessionDelegate {
         announceChange()
     }
 
+    private func providerFinished(_ outcome: TurnOutcome) {
+        if let turn = state.runningTurn, turn.turnId == handedTurnId {
+            return finishTurn(outcome, isSynthetic: false)
+        }
+        // Something of its own ended while a message was on its way to it: that message's turn goes on.
+        var data: JSONObject = ["status": JSON(outcome.status.rawValue)]
+        data["usage"] = outcome.usage.map { .object($0.json) }
+        appendStatus("background_turn_completed", data, source: .agent)
+    }
+
     private func beginUnsentTurn(_ reason: String) {
         guard state.runningTurn == nil else { return }
         let turnId = "t\(state.turnCount + 1)"
+        handedTurnId = turnId
         append(
             EventDraft(
                 .turnStarted, source: .agent, turnId: turnId, providerId: state.providerId,

@@ -74,6 +74,7 @@ extension Session {
     private func check(_ answers: JSONObject, against questions: [JSON]) throws(Failure) {
         for question in questions {
             guard let id = question["id"]?.stringValue else { continue }
+            if question["other"]?.boolValue == false { try checkOffered(answers[id], in: question) }
             switch answers[id] {
             case .string(_)?: break
             case .array(let several)? where question["multiple"]?.boolValue == true:
@@ -88,6 +89,17 @@ extension Session {
         for (key, _) in answers where !known.contains(key) {
             throw Failure(code: "invalid_request", message: "There is no question \"\(key)\".")
         }
+    }
+
+    /// Where nothing else is allowed, only what was offered counts.
+    private func checkOffered(_ answer: JSON?, in question: JSON) throws(Failure) {
+        let labels = (question["options"]?.arrayValue ?? []).compactMap { $0["label"]?.stringValue }
+        let given = answer?.arrayValue ?? (answer.map { [$0] } ?? [])
+        guard !labels.isEmpty, let wrong = given.compactMap(\.stringValue).first(where: { !labels.contains($0) })
+        else { return }
+        throw Failure(
+            code: "invalid_request",
+            message: "\"\(wrong.prefix(80))\" is not offered; offered are: \(labels.joined(separator: ", ")).")
     }
 
     private func pendingRequest(

@@ -71,6 +71,9 @@ extension Session {
             EventDraft(
                 .message, source: .user, turnId: turnId, itemId: "\(turnId).user", providerId: state.providerId,
                 data: data))
+        guard record.seq > 0 else {
+            throw Session.logUnavailable(LogError(.inputOutput, "too much waits to be written"))
+        }
         startNextTurn()
         announceChange()
         let position = state.queue.firstIndex { $0.turnId == turnId }
@@ -95,6 +98,7 @@ extension Session {
     private func begin(_ message: SessionState.QueuedMessage) {
         // Much may have happened since the turn was written down.
         guard state.runningTurn?.turnId == message.turnId, !isDeleted, let provider = runningProvider() else { return }
+        handedTurnId = message.turnId
         provider.send(message.content, turnId: message.turnId)
         if isInterrupting { provider.interrupt() }
     }
@@ -123,7 +127,7 @@ extension Session {
         guard !isInterrupting else { return true }
         isInterrupting = true
         appendStatus("interrupt_requested", by: client)
-        log.afterCommit { [weak self] in
+        whenKeptOrLogFails { [weak self] in
             guard let self, isInterrupting, let provider = listeningProvider else { return }
             provider.interrupt()
         }
@@ -157,6 +161,8 @@ extension Session {
                 .turnCompleted, source: isSynthetic ? .core : .agent, turnId: turn.turnId, providerId: state.providerId,
                 isSynthetic: isSynthetic, data: data))
         isInterrupting = false
+        // What failed once, for want of a login or a quota, would fail for all that waits: a person decides.
+        if outcome.status == .failed, !state.queue.isEmpty { hold("the turn before failed") }
         service.turnFinished(self, outcome)
         startNextTurn()
         announceChange()
@@ -164,7 +170,15 @@ extension Session {
 
     /// Closes requests, tools and streaming text that a turn's end leaves open.
     func closeOpenThings(toolStatus: ToolStatus) {
-        for request in state.pending { resolveCancelled(request) }
+        for request in state.pending {
+            resolveCancelled(request)
+            // A provider that still waits for it (for a task in the background) must not wait for ever.
+            if request.isQuestion {
+                listeningProvider?.answerQuestion(request.requestId, answers: nil)
+            } else {
+                listeningProvider?.answerPermission(request.requestId, .cancelled, message: nil)
+            }
+        }
         for tool in state.openTools {
             append(
                 EventDraft(

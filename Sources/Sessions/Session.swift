@@ -24,6 +24,10 @@ package final class Session {
     private var isChangeAnnounced = false
     var lastActivity: Duration
     var isDeleted = false
+    /// The log was so full that events had to be refused.
+    private var hasLostEvents = false
+    /// The last turn that the provider was given, or began by itself: only that one can it end.
+    var handedTurnId: String?
     /// One interrupt is enough for a turn.
     var isInterrupting = false
 
@@ -35,10 +39,18 @@ package final class Session {
         lastActivity = service.loop.now
         log.onCommitted = { [weak self] events in self?.committed(events) }
         log.onFailure = { [weak self] error in self?.logFailed(error) }
+        log.onRecovered = { [weak self] in self?.logRecovered() }
     }
 
     package var id: String { state.sessionId }
     package var state: SessionState { log.state }
+    /// The state as clients may know it: its cursor is that of the last event published, not of one still on its way to
+    /// the file.
+    package var shown: SessionState {
+        var shown = state
+        shown.lastSeq = log.committedSeq
+        return shown
+    }
     package var providerProcessId: Int32? { provider?.processId }
 
     /// Nothing runs, waits or is asked, and no process is held.
@@ -55,6 +67,7 @@ package final class Session {
         made.delegate = self
         provider = made
         made.start()
+        if let pid = provider?.processId { appendStatus("process_started", ["pid": .int(Int64(pid))]) }
     }
 
     /// From now on the provider hears nothing more, until `stopProvider` ends it.
@@ -75,7 +88,20 @@ package final class Session {
     @discardableResult
     func append(_ draft: EventDraft) -> EventRecord {
         lastActivity = loop.now
-        return log.append(draft)
+        let record = log.append(draft)
+        if record.seq == 0 { hasLostEvents = true }
+        return record
+    }
+
+    /// Runs when what was appended is in the file, so that an answer which a crash could make untrue is not given. While
+    /// the log can't be written, only what doesn't depend on it (an interrupt) gets here, and is answered at once.
+    package func whenAnswerable(_ body: @escaping () -> Void, orElse dropped: @escaping () -> Void) {
+        if log.failure != nil { body() } else { log.afterCommit(body, orElse: dropped) }
+    }
+
+    /// Runs what must not wait for a log that can't be written: a person who says stop is obeyed in any case.
+    func whenKeptOrLogFails(_ body: @escaping () -> Void) {
+        if log.failure != nil { body() } else { log.afterCommit(body) }
     }
 
     @discardableResult
@@ -118,6 +144,19 @@ package final class Session {
             recoverable: true, retryAfter: 1, actions: [.retryLater])
     }
 
+    /// The log can be written again. If it had to refuse events meanwhile, nobody knows how the turn stands: it is ended.
+    private func logRecovered() {
+        guard hasLostEvents else { return }
+        hasLostEvents = false
+        stopProvider()
+        closeTurn(
+            error: Failure(
+                code: "log_unavailable",
+                message: "The log could not be written for too long; what the agent did meanwhile is not in it.",
+                recoverable: true, actions: [.retry]))
+        announceChange()
+    }
+
     /// What is told to those whose change was dropped with the session.
     package var deletedMeanwhile: Failure {
         Failure(code: "session_not_found", message: "The session \(id) was deleted before this was kept.")
@@ -132,9 +171,8 @@ package final class Session {
 
     /// The newest messages, oldest first, as `session:message` payloads.
     package func newestMessages() -> [JSON] {
-        let records = messages ?? (try? log.read(limit: settings.snapshotMessages, where: [.message])) ?? []
-        messages = records
-        return records.map { JSON.object($0.messagePayload(sessionId: id)) }
+        if messages == nil { messages = try? log.read(limit: settings.snapshotMessages, where: [.message]) }
+        return (messages ?? []).map { JSON.object($0.messagePayload(sessionId: id)) }
     }
 
     private func remember(_ record: EventRecord) {

@@ -41,8 +41,8 @@ package final class SessionService {
     package func start() {
         for session in store.scan() { stored[session.header.sessionId] = session.state }
         for state in stored.values where state.needsClosing {
-            guard let session = try? load(state.sessionId) else { continue }
-            session.closeAfterRestart()
+            // One that can't be read now is closed when it can.
+            _ = try? load(state.sessionId)
         }
         scheduleSweep()
     }
@@ -70,16 +70,18 @@ package final class SessionService {
 
     /// The states of all sessions, the newest first.
     package var states: [SessionState] {
-        (Array(stored.values) + loaded.values.map(\.state))
-            .sorted { ($0.updatedAt, $0.sessionId) > ($1.updatedAt, $1.sessionId) }
+        allStates.sorted { ($0.updatedAt, $0.sessionId) > ($1.updatedAt, $1.sessionId) }
     }
+
+    /// The same in no order, for counting.
+    package var allStates: [SessionState] { Array(stored.values) + loaded.values.map(\.shown) }
 
     package var count: Int { stored.count + loaded.count }
     /// Nothing runs, waits or is asked anywhere.
     package var isQuiet: Bool { loaded.values.allSatisfy(\.isQuiet) }
     package var activeCount: Int { loaded.values.count { $0.state.runningTurn != nil } }
 
-    package func state(of sessionId: String) -> SessionState? { loaded[sessionId]?.state ?? stored[sessionId] }
+    package func state(of sessionId: String) -> SessionState? { loaded[sessionId]?.shown ?? stored[sessionId] }
 
     /// The session, loaded if it isn't.
     /// - Throws: `session_not_found`, `log_unavailable`.
@@ -96,6 +98,7 @@ package final class SessionService {
         let session = Session(log: log, service: self)
         stored[sessionId] = nil
         loaded[sessionId] = session
+        if session.state.needsClosing { session.closeAfterRestart() }
         return session
     }
 

@@ -184,8 +184,8 @@ package struct SessionState: LogFold, Equatable, Sendable {
         case "title":
             if !isTitleGiven { title = data["title"]?.stringValue.flatMap { SessionState.title(from: $0) } ?? title }
         case "tagged": tags = data["tags"]?.arrayValue?.compactMap(\.stringValue) ?? tags
-        case "model": model = data["model"]?.stringValue ?? model
-        case "mode": mode = data["mode"]?.stringValue ?? mode
+        case "model", "model_changed": model = data["model"]?.stringValue ?? model
+        case "mode", "mode_changed": mode = data["mode"]?.stringValue ?? mode
         case "native_session":
             nativeSessionIds[providerId] = data["nativeSessionId"]?.stringValue
             model = data["model"]?.stringValue ?? model

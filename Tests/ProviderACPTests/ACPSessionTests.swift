@@ -469,7 +469,9 @@ import Testing
         #expect(
             talk.lines() == [
                 "turnStarted background", #"chunk e-1.m1 message "aside""#, #"message e-1.m1 assistant "aside""#,
-                "turnCompleted completed", #"chunk t2.m1 message "answer""#, #"message t2.m1 assistant "answer""#,
+                // The turn that runs is the prompt's by now, so this one's end is no end of a turn.
+                #"status background_turn_completed {"status":"completed"}"#, #"chunk t2.m1 message "answer""#,
+                #"message t2.m1 assistant "answer""#,
                 "turnCompleted completed end_turn",
             ])
     }

@@ -107,6 +107,22 @@ import Testing
         #expect(outcome == ["dropped", "dropped too"])
     }
 
+    @Test func whereNothingElseIsAllowedOnlyWhatWasOfferedCounts() throws {
+        let request = QuestionRequest(
+            requestId: "q1",
+            questions: [
+                Question(
+                    id: "color", text: "Which?",
+                    options: [QuestionOption(label: "Red"), QuestionOption(label: "Blue")],
+                    allowsOther: false)
+            ])
+        let (fixture, session) = try waiting(.questionRequested(request))
+        #expect(throws: Failure.self) {
+            try session.answerQuestion("q1", answers: ["color": "Green"], by: fixture.client)
+        }
+        _ = try session.answerQuestion("q1", answers: ["color": "Blue"], by: fixture.client)
+    }
+
     @Test func aDeletedSessionIsGoneAndItsProviderEnded() throws {
         let (fixture, session) = try waiting(.permissionRequested(permission))
         let provider = fixture.provider

@@ -206,6 +206,48 @@ import Testing
         #expect(fixture.service.state(of: session.id)?.lastSeq == seq)
     }
 
+    @Test func theRecordShowsNoEventThatIsNotInTheFileYet() throws {
+        let fixture = try SessionFixture()
+        let session = try fixture.makeSession()
+        let before = session.shown.lastSeq
+        _ = try session.accept("hi", clientMessageId: nil, mode: .queue, by: fixture.client)
+        #expect(session.shown.lastSeq == before)
+        #expect(fixture.service.states.first?.lastSeq == before)
+        fixture.turn()
+        #expect(session.shown.lastSeq == session.state.lastSeq)
+    }
+
+    @Test func afterAFailureWhatWaitsIsHeld() throws {
+        let fixture = try SessionFixture()
+        let session = try fixture.makeSession()
+        try fixture.send("one", to: session)
+        try fixture.send("two", to: session)
+        fixture.provider.say(.turnCompleted(TurnOutcome(status: .failed)))
+        fixture.turn()
+        #expect(session.state.isHeld)
+        #expect(session.state.queue.map(\.content) == ["two"])
+        // The next message says that somebody has looked.
+        try fixture.send("three", to: session)
+        #expect(fixture.provider.calls.last == .send("two", turnId: "t2"))
+    }
+
+    @Test func whatEndsBeforeTheMessageWasHandedOverDoesNotEndItsTurn() throws {
+        let fixture = try SessionFixture()
+        let session = try fixture.makeSession()
+        try fixture.send("one", to: session)
+        fixture.provider.say(.turnCompleted(TurnOutcome(status: .completed)))
+        fixture.turn()
+        // Logged, not yet handed over: a task in the background ends just then.
+        _ = try session.accept("two", clientMessageId: nil, mode: .queue, by: fixture.client)
+        fixture.provider.say(.turnCompleted(TurnOutcome(status: .completed)))
+        #expect(session.state.runningTurn?.turnId == "t2")
+        fixture.turn()
+        #expect(fixture.provider.calls.last == .send("two", turnId: "t2"))
+        fixture.provider.say(.turnCompleted(TurnOutcome(status: .completed)))
+        fixture.turn()
+        #expect(session.state.runningTurn == nil)
+    }
+
     @Test func badMessagesChangeNothing() throws {
         var settings = SessionSettings()
         settings.maxMessageBytes = 10
