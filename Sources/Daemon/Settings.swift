@@ -75,6 +75,7 @@ struct Settings {
     var sessions: SessionSettings {
         var settings = SessionSettings()
         settings.snapshotMessages = configuration.stream.snapshotMessages
+        settings.snapshotBytes = configuration.stream.snapshotBytes
         settings.maxMessageBytes = configuration.stream.maxMessageBytes
         settings.unloadAfter = configuration.sessions.unloadAfter
         settings.maxConcurrent = configuration.limits.maxConcurrent

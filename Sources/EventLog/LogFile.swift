@@ -143,8 +143,11 @@ final class LogFile {
         while position < block.count {
             let rest = UnsafeRawBufferPointer(rebasing: block[position...])
             let length = firstLineFeed(rest) ?? rest.count
-            // What was damaged after it was last read whole is caught by its first bytes at least.
-            if damage.end(at: offset + position) == nil, let seq = LogFormat.seq(ofLine: rest), seq > last {
+            // What was damaged after it was last read whole is caught by its first bytes at least, and by what no client
+            // could read: a frame that is no UTF-8 would end its connection, again at every replay.
+            if damage.end(at: offset + position) == nil, let seq = LogFormat.seq(ofLine: rest), seq > last,
+                isUTF8(UnsafeRawBufferPointer(rebasing: rest[..<length]))
+            {
                 lines.append(LogSlice.Line(seq: seq, range: position..<position + length))
                 last = seq
             }
@@ -239,4 +242,8 @@ private struct OffsetCache {
             nextSlot = (nextSlot + 1) % OffsetCache.capacity
         }
     }
+}
+
+private func isUTF8(_ bytes: UnsafeRawBufferPointer) -> Bool {
+    String(validating: bytes, as: UTF8.self) != nil
 }

@@ -273,7 +273,10 @@ package final class LogStore<State: LogFold> {
             let files = try fileSystem.entries(of: directory).map(\.name)
                 .filter { $0 == name || $0.hasPrefix(name + ".") }
                 .sorted { $0.utf8.count > $1.utf8.count }
-            guard files.contains(name) else { throw SystemError(errno: 2, operation: "delete \(name)") }
+            // One that is open and whose file somebody else removed can still be deleted.
+            guard files.contains(name) || logs[sessionId] != nil else {
+                throw SystemError(errno: 2, operation: "delete \(name)")
+            }
             if backupsToKeep > 0 {
                 try LogBackups(directory: backups, fileSystem: fileSystem)
                     .take(files, from: directory, sessionId: sessionId, keep: backupsToKeep)

@@ -80,6 +80,8 @@ package protocol Auditor: AnyObject {
 package struct SessionSettings: Sendable {
     /// How many of the newest messages a session shows at once.
     package var snapshotMessages = 50
+    /// Bytes of them; the oldest are left out to keep within it.
+    package var snapshotBytes = 4 << 20
     /// The longest message that is accepted, in UTF-8 bytes.
     package var maxMessageBytes = 1 << 20
     /// How many messages may wait behind a running turn.

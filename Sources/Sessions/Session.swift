@@ -21,6 +21,8 @@ package final class Session {
     var openItems = OpenItems()
     /// The newest messages; nil until somebody asked.
     private var messages: [EventRecord]?
+    /// Of their contents.
+    private var messageBytes = 0
     private var isChangeAnnounced = false
     var lastActivity: Duration
     var isDeleted = false
@@ -171,14 +173,25 @@ package final class Session {
 
     /// The newest messages, oldest first, as `session:message` payloads.
     package func newestMessages() -> [JSON] {
-        if messages == nil { messages = try? log.read(limit: settings.snapshotMessages, where: [.message]) }
+        if messages == nil, let records = try? log.read(limit: settings.snapshotMessages, where: [.message]) {
+            messages = []
+            for record in records { remember(record) }
+        }
         return (messages ?? []).map { JSON.object($0.messagePayload(sessionId: id)) }
     }
 
     private func remember(_ record: EventRecord) {
         messages?.append(record)
-        if let count = messages?.count, count > settings.snapshotMessages { messages?.removeFirst() }
+        messageBytes += Session.size(of: record)
+        while let first = messages?.first,
+            (messages?.count ?? 0) > settings.snapshotMessages || messageBytes > settings.snapshotBytes
+        {
+            messageBytes -= Session.size(of: first)
+            messages?.removeFirst()
+        }
     }
+
+    private static func size(of record: EventRecord) -> Int { record.data["content"]?.stringValue?.utf8.count ?? 0 }
 
     /// The text that is streaming now.
     package var streaming: [JSON] {

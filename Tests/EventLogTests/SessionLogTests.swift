@@ -33,6 +33,29 @@ import Testing
         #expect(LogContents(bench.files[Bench.path("s1")] ?? []).records.map(\.seq) == [1, 2])
     }
 
+    @Test func aLineThatIsNoTextAnyMoreIsPassedOver() throws {
+        let bench = try Bench()
+        let log = try bench.store.create(header("s1"))
+        for text in ["one", "two", "three"] { log.append(message(text)) }
+        bench.turn()
+        let file = bench.files[Bench.path("s1")] ?? []
+        let text = Array("two".utf8)
+        let place = try #require(file.indices.first { file[$0...].starts(with: text) })
+        bench.files[Bench.path("s1")]?[place] = 0xf4
+        #expect(try log.read(after: 0).lines.map(\.seq) == [1, 3])
+    }
+
+    @Test func aLogWhoseFileIsGoneCanStillBeDeleted() throws {
+        let bench = try Bench()
+        let log = try bench.store.create(header("s1"))
+        log.append(message("one"))
+        bench.turn()
+        bench.files[Bench.path("s1")] = nil
+        try bench.store.delete("s1")
+        #expect(log.isClosed)
+        #expect(throws: LogError.self) { try bench.store.delete("s1") }
+    }
+
     @Test func commitsBeforeFlushesOfTheSameTurn() throws {
         let bench = try Bench()
         let log = try bench.store.create(header("s1"))

@@ -348,6 +348,17 @@ import Testing
 }
 
 @Suite struct RecordTests {
+    @Test func theNewestMessagesAreBoundedInBytes() throws {
+        var settings = SessionSettings()
+        settings.snapshotBytes = 1000
+        let fixture = try SessionFixture(settings: settings)
+        let session = try fixture.makeSession()
+        for size in [900, 400, 500] { try fixture.send(String(repeating: "a", count: size), to: session) }
+        #expect(session.newestMessages().map { $0["content"]?.stringValue?.utf8.count } == [400, 500])
+        try fixture.send(String(repeating: "b", count: 600), to: session)
+        #expect(session.newestMessages().map { $0["content"]?.stringValue?.utf8.count } == [600])
+    }
+
     @Test func aQueueOfLongMessagesMakesNoLargeRecord() throws {
         let fixture = try SessionFixture()
         let session = try fixture.makeSession()
