@@ -186,7 +186,8 @@ package final class APIHandler: HTTPHandler {
             return give(.json(405, failure.httpBody, headers: [("Allow", "GET")]), Recipient(request, responder))
         }
         try requireRoom()
-        let client = StreamClient(hub: hub)
+        let awaitsHello = try query(of: request.head).string("hello") == "1"
+        let client = StreamClient(hub: hub, awaitsHello: awaitsHello)
         guard
             let connection = responder.acceptWebSocket(client, settings: WebSocketSettings(compresses: compresses))
         else { return }

@@ -54,11 +54,19 @@ final class ClientFeed {
     /// Frames that wait until it is known whether the client brings cursors.
     private var held: [(sessionId: String, frame: OutgoingFrame, isEphemeral: Bool)]?
     private static let maxHeld = 1024
+    /// The client has said that it will say hello: nothing but the state goes to it before.
+    private let awaitsHello: Bool
+    /// More came before the hello than is held.
+    private var hasOverflowed = false
     private let openedAt = Timestamp.now
     /// Nothing to filter and nothing to replay: the way of nearly every delivery.
     private var isDirect = false
 
-    init(sink: any FrameSink, hub: StreamHub, holds: Bool) {
+    /// - Parameters:
+    ///   - holds: until `configure` or `release`.
+    ///   - awaitsHello: however long that takes.
+    init(sink: any FrameSink, hub: StreamHub, holds: Bool, awaitsHello: Bool = false) {
+        self.awaitsHello = awaitsHello
         self.sink = sink
         self.hub = hub
         held = holds ? [] : nil
@@ -89,7 +97,11 @@ final class ClientFeed {
             guard let count = held?.count, count > ClientFeed.maxHeld else { return }
             // Deltas are covered by what is logged later; only a flood of events ends the wait.
             held?.removeAll(where: \.isEphemeral)
-            if held?.count ?? 0 > ClientFeed.maxHeld / 2 { release() }
+            if held?.count ?? 0 > ClientFeed.maxHeld / 2 {
+                guard awaitsHello else { return release() }
+                hasOverflowed = true
+                held = []
+            }
             return
         }
         // Pieces of text, too, wait for the replay: they would refer to an item that the client hasn't heard of.
@@ -114,6 +126,16 @@ final class ClientFeed {
                 return false
             }
             return cursor.after < state.lastSeq && state.updatedAt >= openedAt
+        }
+    }
+
+    /// Whether events of sessions without a cursor here have been left out: they would be missing.
+    func hasMissed(without cursors: [(sessionId: String, after: Int)], selection: Selection?) -> Bool {
+        guard hasOverflowed else { return false }
+        let resumed = Set(cursors.map(\.sessionId))
+        switch selection ?? self.selection {
+        case .all: return !hub.service.states.allSatisfy { resumed.contains($0.sessionId) }
+        case .only(let wanted): return !wanted.isSubset(of: resumed)
         }
     }
 

@@ -11,19 +11,33 @@ final class StreamClient: WebSocketHandler {
     private(set) var identity: ClientIdentity
     private(set) var connection: WebSocketConnection?
     private var feed: ClientFeed?
+    /// Seconds that an announced hello may take.
+    private static let helloLimit = 30
 
-    init(hub: StreamHub) {
+    /// The client has announced that its first frame is a hello.
+    private let awaitsHello: Bool
+    private var hasSaidHello = false
+
+    init(hub: StreamHub, awaitsHello: Bool) {
         self.hub = hub
+        self.awaitsHello = awaitsHello
         identity = ClientIdentity(name: "unnamed", id: hub.makeClientId(), transport: "websocket")
     }
 
     func begin(_ connection: WebSocketConnection) {
         self.connection = connection
-        let feed = ClientFeed(sink: WebSocketSink(connection), hub: hub, holds: true)
+        let feed = ClientFeed(sink: WebSocketSink(connection), hub: hub, holds: true, awaitsHello: awaitsHello)
         self.feed = feed
         hub.add(feed, connection)
         feed.sink.send(hub.stateFrame(), isEphemeral: false)
-        hub.loop.schedule(after: .milliseconds(hub.limits.helloGrace)) { [weak feed] in feed?.release() }
+        guard awaitsHello else {
+            hub.loop.schedule(after: .milliseconds(hub.limits.helloGrace)) { [weak feed] in feed?.release() }
+            return
+        }
+        hub.loop.schedule(after: .seconds(StreamClient.helloLimit)) { [weak self] in
+            guard let self, !hasSaidHello else { return }
+            self.connection?.close(.policyViolation, reason: "the hello that was announced did not come")
+        }
     }
 
     // MARK: The connection
@@ -75,6 +89,11 @@ final class StreamClient: WebSocketHandler {
                     message: isMissing ? "type is missing." : "type must be a string.", details: ["field": "type"]),
                 requestId: requestId)
         }
+        guard type == "client:hello" || hasSaidHello || !awaitsHello else {
+            return fail(
+                Failure(code: "invalid_request", message: "client:hello was announced and must come first."),
+                requestId: requestId)
+        }
         if type != "client:hello" { feed?.release() }
         if let payload = frame["payload"], payload.objectValue == nil, !payload.isNull {
             return fail(
@@ -104,10 +123,15 @@ final class StreamClient: WebSocketHandler {
         name: String, selection: ClientFeed.Selection?, chunks: Bool?, cursors: [(sessionId: String, after: Int)]?
     ) {
         identity.name = name
+        if !hasSaidHello, feed?.hasMissed(without: cursors ?? [], selection: selection) == true {
+            connection?.close(.tryAgainLater, reason: "too much has happened before the hello")
+            return
+        }
         if let cursors, feed?.isTooLate(for: cursors) == true {
             connection?.close(.tryAgainLater, reason: "the hello came after live events: send it first")
             return
         }
+        hasSaidHello = true
         feed?.configure(selection: selection, wantsChunks: chunks, cursors: cursors)
     }
 

@@ -52,7 +52,9 @@ final class WebSocketLink {
         var bytes: [UInt8] = []
         do throws(HTTPEncodeError) {
             try HTTPRequestEncoder.writeHead(
-                method: .get, target: WebSocketLink.path, host: endpoint.authority, headers: headers, into: &bytes)
+                // Announced, so that nothing live comes before the daemon knows the cursors.
+                method: .get, target: WebSocketLink.path + (options.saysHello ? "?hello=1" : ""),
+                host: endpoint.authority, headers: headers, into: &bytes)
         } catch {
             return end(HubError(.invalidAnswer, error.message))
         }

@@ -65,6 +65,37 @@ import Testing
         }
     }
 
+    /// A client that takes long to say its hello, while events are appended.
+    @Test func anAnnouncedHelloIsWaitedFor() throws {
+        let session = try daemon.newSession()
+        try daemon.turn(Self.tools(5), in: session)
+        let early = try RawWebSocket(port: daemon.port, path: "/api/v1/stream?hello=1")
+        let late = try daemon.webSocket()
+        usleep(1_300_000)
+        try daemon.turn(Self.tools(5), in: session)
+        let hello: JSON = [
+            "type": "client:hello",
+            "payload": ["name": "late", "protocol": 1, "resume": .object(JSONObject(members: [(session, 3)]))],
+        ]
+        try early.send(hello)
+        let last = try daemon.events(session).count
+        let frames = try early.collect { $0.type == "sync:complete" }
+        #expect(frames.compactMap(\.seq) == Array(4...last))
+        // One that didn't announce it has had live events by now: it must come again.
+        try late.send(hello)
+        var message = RawWebSocket.Message.text([])
+        while case .text = message { message = try late.receive() }
+        guard case .close(let code, _) = message else {
+            Issue.record("no close came: \(message)")
+            return
+        }
+        #expect(code == 1013)
+        // Whoever announces it must say it first.
+        let rude = try RawWebSocket(port: daemon.port, path: "/api/v1/stream?hello=1")
+        try rude.send(["type": "session:interrupt", "sessionId": JSON(session), "requestId": "r"])
+        #expect(try rude.frame(type: "ack")["payload"]?["error"]?["code"] == "invalid_request")
+    }
+
     @Test(arguments: [true, false]) func aStreamOfEventsFollowsFromItsId(byHeader: Bool) throws {
         let session = try daemon.newSession()
         try daemon.turn(Self.tools(3), in: session)

@@ -39,7 +39,8 @@ final class Ledger: Sendable {
             } else {
                 if seq > count + 1 {
                     content.lost += seq - count - 1
-                    content.trouble.append("\(session) \(seq) came, \(count) was the last")
+                    content.trouble.append(
+                        "\(session) \(seq) came, \(count) was the last, on connection \(content.connections)")
                     content.events[session, default: []] += Array(repeating: "lost", count: seq - count - 1)
                 }
                 content.events[session, default: []].append(id)
