@@ -11,6 +11,8 @@ protocol FrameSink: AnyObject {
     func send(_ batch: OutgoingBatch)
     /// What waits to be written, in bytes.
     var queuedBytes: Int { get }
+    /// There is nothing more to come.
+    func finish()
     /// Asks to be told, once, when no more than this is waiting.
     func notifyWhenDrained(below bytes: Int)
 }
@@ -62,10 +64,14 @@ final class ClientFeed {
     /// Nothing to filter and nothing to replay: the way of nearly every delivery.
     private var isDirect = false
 
+    /// Shows one session and nothing of the others, not even that they exist.
+    let isOfOneSession: Bool
+
     /// - Parameters:
     ///   - holds: until `configure` or `release`.
     ///   - awaitsHello: however long that takes.
-    init(sink: any FrameSink, hub: StreamHub, holds: Bool, awaitsHello: Bool = false) {
+    init(sink: any FrameSink, hub: StreamHub, holds: Bool, awaitsHello: Bool = false, isOfOneSession: Bool = false) {
+        self.isOfOneSession = isOfOneSession
         self.awaitsHello = awaitsHello
         self.sink = sink
         self.hub = hub
@@ -75,6 +81,12 @@ final class ClientFeed {
 
     private func updateDirect() {
         isDirect = held == nil && replays.isEmpty && selection == .all && wantsChunks
+    }
+
+    /// Whether the client is shown a session's record; nil: something about the daemon.
+    func wantsRecord(of sessionId: String?) -> Bool {
+        guard isOfOneSession, let sessionId else { return true }
+        return selection.contains(sessionId)
     }
 
     /// Offers a session's frame; it is sent, held or passed over as the client's state wants it.

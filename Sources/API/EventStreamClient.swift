@@ -13,7 +13,7 @@ final class EventStreamClient: SubscriberObserver {
     /// The stream holds its observer, and so this client, for as long as it is open.
     func begin(_ stream: ResponseStream, sessionId: String, after: Int, wantsChunks: Bool) {
         self.stream = stream
-        let feed = ClientFeed(sink: EventStreamSink(stream), hub: hub, holds: true)
+        let feed = ClientFeed(sink: EventStreamSink(stream), hub: hub, holds: true, isOfOneSession: true)
         self.feed = feed
         hub.add(feed)
         feed.configure(selection: .only([sessionId]), wantsChunks: wantsChunks, cursors: [(sessionId, after)])
@@ -42,6 +42,7 @@ final class EventStreamSink: FrameSink {
     init(_ stream: ResponseStream) { self.stream = stream }
 
     func send(_ frame: OutgoingFrame, isEphemeral: Bool) { stream.enqueue(frame.eventStream, ephemeral: isEphemeral) }
+    func finish() { stream.finish() }
     func notifyWhenDrained(below bytes: Int) { stream.notifyWhenDrained(below: bytes) }
     var queuedBytes: Int { stream.queuedBytes }
 }

@@ -155,6 +155,7 @@ final class WebSocketSink: FrameSink {
         connection.enqueue(frame.webSocket, ephemeral: isEphemeral)
     }
     func send(_ batch: OutgoingBatch) { batch.enqueue(on: connection) }
+    func finish() { connection.close(.normal) }
     func notifyWhenDrained(below bytes: Int) { connection.notifyWhenDrained(below: bytes) }
     var queuedBytes: Int { connection.queuedBytes }
 }

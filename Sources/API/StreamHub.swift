@@ -108,7 +108,7 @@ package final class StreamHub: SessionObserver {
     package func broadcast(_ type: String, sessionId: String? = nil, _ payload: JSONObject) {
         guard !feeds.isEmpty else { return }
         let frame = makeFrame(type, sessionId: sessionId, payload)
-        for feed in feeds { feed.sink.send(frame, isEphemeral: false) }
+        for feed in feeds where feed.wantsRecord(of: sessionId) { feed.sink.send(frame, isEphemeral: false) }
     }
 
     /// The first frame of every connection.
@@ -162,6 +162,7 @@ package final class StreamHub: SessionObserver {
 
     package func sessionDeleted(_ sessionId: String) {
         broadcast("session:deleted", sessionId: sessionId, ["id": JSON(sessionId)])
+        for feed in feeds where feed.isOfOneSession && feed.wantsRecord(of: sessionId) { feed.sink.finish() }
     }
 
     package func session(_ session: Session, committed events: [CommittedEvent]) {

@@ -16,6 +16,8 @@ private final class RecordingSink: FrameSink {
     var frames: [JSON] = []
     var queuedBytes = 0
     func notifyWhenDrained(below bytes: Int) {}
+    var isFinished = false
+    func finish() { isFinished = true }
     func send(_ frame: OutgoingFrame, isEphemeral: Bool) {
         frames.append(try! JSON.parse(frame.text))
         queuedBytes += frame.text.count
@@ -136,6 +138,26 @@ private final class SeamFixture {
         feed.configure(selection: nil, wantsChunks: nil, cursors: [(session.id, 99), ("gone", 3)])
         #expect(sink.types == ["sync:resync", "sync:resync", "sync:complete"])
         #expect(sink.frames[0]["payload"]?["lastSeq"] == 1)
+    }
+
+    @Test func aFeedOfOneSessionKnowsNothingOfOthersAndEndsWithIt() throws {
+        let fixture = try SeamFixture()
+        let one = try fixture.service.create(.init(providerId: "echo", workspace: "/tmp"), by: fixture.client)
+        let two = try fixture.service.create(.init(providerId: "echo", workspace: "/tmp"), by: fixture.client)
+        fixture.turn()
+        let sink = RecordingSink()
+        let feed = ClientFeed(sink: sink, hub: fixture.hub, holds: false, isOfOneSession: true)
+        fixture.hub.add(feed)
+        feed.configure(selection: .only([two.id]), wantsChunks: nil, cursors: nil)
+        try one.rename("One", by: fixture.client)
+        try two.rename("Two", by: fixture.client)
+        fixture.turn()
+        try fixture.service.delete(one.id, by: fixture.client)
+        #expect(!sink.isFinished)
+        try fixture.service.delete(two.id, by: fixture.client)
+        #expect(sink.frames.allSatisfy { $0["sessionId"]?.stringValue == two.id })
+        #expect(sink.types == ["session:event", "session:update", "session:deleted"])
+        #expect(sink.isFinished)
     }
 
     @Test func aSelectionLeavesOthersOut() throws {
