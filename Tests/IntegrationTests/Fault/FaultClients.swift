@@ -136,7 +136,13 @@ func runLibraryClient(_ stage: FaultStage, _ ledger: Ledger) async throws {
     var options = StreamOptions()
     options.name = ledger.name
     options.resume = ledger.cursors
-    let stream = try await client.openStream(options)
+    // The first connection is the caller's matter: the daemon may be dead at this moment.
+    var opened: HubStream?
+    while opened == nil, !stage.isDone(ledger) {
+        opened = try? await client.openStream(options)
+        if opened == nil { try await Task.sleep(for: .milliseconds(30)) }
+    }
+    guard let stream = opened else { return }
     // The last event may be long here when the stage ends: nothing else would wake the loop below.
     let watch = Task {
         while !stage.isDone(ledger) { try await Task.sleep(for: .milliseconds(100)) }
