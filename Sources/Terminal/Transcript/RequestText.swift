@@ -6,8 +6,9 @@ enum RequestText {
     static func title(_ data: JSONObject) -> String {
         let tool = Sanitizer.cleanLine(data["tool"]?.stringValue ?? "")
         let title = Sanitizer.cleanLine(data["title"]?.stringValue ?? "")
-        if title.isEmpty || title == tool { return tool }
-        return tool.isEmpty ? title : "\(tool)  \(title)"
+        if title.isEmpty { return tool }
+        // Many titles begin with the tool's name already.
+        return tool.isEmpty || title == tool || title.hasPrefix(tool + " ") ? title : "\(tool)  \(title)"
     }
 
     /// What exactly would be done: the arguments, each on its lines.
