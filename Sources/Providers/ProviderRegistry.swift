@@ -184,7 +184,8 @@ package final class ProviderRegistry {
     package func launch(_ id: String) throws(Failure) -> ProviderLaunch {
         guard let manifest = manifest(id) else {
             throw Failure(
-                code: "provider_not_found", message: "There is no provider \(id); GET /providers lists those there are.")
+                code: "provider_not_found", message: "There is no provider \(id); GET /providers lists those there are."
+            )
         }
         guard manifest.isEnabled else {
             throw Failure(
