@@ -84,6 +84,8 @@ final class Daemon: HubContext, CoreControl {
         server = HTTPServer(loop: loop, limits: configured.server, accessGuard: accessGuard, handler: handler)
         do throws(ServerError) {
             for address in try addresses() { identity.port = try server.listen(on: address).port }
+            // Browsers share cookies between all ports of a host: two daemons must not take each other's.
+            accessGuard.configuration.cookieName = "codeai-hub-\(identity.port)"
         } catch {
             guard error.code == .addressInUse else { throw StartError("\(error)") }
             let holder = PortHolder.describe(host: configured.host, port: configured.port)
