@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Builds and runs the fuzz targets in Fuzz/: scripts/fuzz.sh [--seconds N] [TARGET...]
+# Builds and runs the fuzz targets in Fuzz/: scripts/fuzz.sh [--seconds N] [--seed N] [TARGET...]
 #
 # Without targets: all of them. Each runs N seconds (default 60) on one core, from the seeds in Fuzz/Corpus/<target>;
 # what it learns stays in Fuzz/.build/corpus/<target>. A finding ends with status 1 and is kept in
@@ -9,12 +9,19 @@ set -euo pipefail
 source "$(dirname "$0")/lib.sh"
 
 seconds=60
+# 0: a new one each time.
+seed=0
 targets=()
 while (($#)); do
     case $1 in
         --seconds)
             [[ ${2-} =~ ^[0-9]+$ ]] || die "--seconds needs a number"
             seconds=$2
+            shift
+            ;;
+        --seed)
+            [[ ${2-} =~ ^[0-9]+$ ]] || die "--seed needs a number"
+            seed=$2
             shift
             ;;
         -h | --help)
@@ -47,7 +54,7 @@ for target in "${targets[@]}"; do
     say "$target, $seconds s"
     # Value profiles find what is behind comparisons; leaks are looked for at the end.
     if "$bin/$target" -max_total_time="$seconds" -max_len=4096 -timeout=10 -rss_limit_mb=2048 -use_value_profile=1 \
-        -print_final_stats=1 -artifact_prefix="$findings/" "$learnt" "Corpus/$target" 2>".build/$target.log"; then
+        -print_final_stats=1 -seed="$seed" -artifact_prefix="$findings/" "$learnt" "Corpus/$target" 2>".build/$target.log"; then
         printf '%s: ' "$target"
         sed -n 's/^stat::number_of_executed_units: *//p' ".build/$target.log" | tr -d '\n'
         printf ' runs, nothing found\n'

@@ -117,7 +117,14 @@ package struct WebSocketMessageAssembler {
         }
         let start = message.count
         if messageIsCompressed {
-            try inflate(part, phase: phase)
+            do throws(WebSocketFailure) {
+                try inflate(part, phase: phase)
+            } catch {
+                // Of two faults the earlier one counts, however the input was cut: what came out before this one may
+                // already be no text.
+                try checkText(from: start)
+                throw error
+            }
         } else {
             WebSocketMask.append(part, key: frame.maskKey ?? 0, phase: phase, to: &message)
         }
@@ -219,6 +226,7 @@ package struct WebSocketMessageAssembler {
         do throws(Inflater.Failure) {
             try inflater.finishMessage(into: &message, limit: limits.messageBytes)
         } catch {
+            try checkText(from: start)
             throw failure(of: error)
         }
         try checkText(from: start)

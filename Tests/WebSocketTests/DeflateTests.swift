@@ -9,6 +9,16 @@ import WebSocket
         Frame(opcode: opcode, payload: payload, isFinal: isFinal, rsv: 4)
     }
 
+    @Test func ofTwoFaultsTheEarlierOneCounts() {
+        // No text from its first octet on, and later more than the limit: found by fuzzing.
+        let limits = WebSocketLimits(frameBytes: 4096, messageBytes: 4096)
+        var bytes: [UInt8] = []
+        WebSocketFrameEncoder.writeMessage(
+            opcode: .text, payload: [0xFF] + [UInt8](repeating: 0x61, count: 10_000), deflater: Deflater(),
+            maskKey: 0x1234_5678, into: &bytes)
+        #expect(receive(bytes, limits: limits, compression: Self.both) == [.failure(1007)])
+    }
+
     @Test func theExamplesOfTheRFC() {
         // RFC 7692 section 7.2.3.
         let hello: [UInt8] = [0xF2, 0x48, 0xCD, 0xC9, 0xC9, 0x07, 0x00]
