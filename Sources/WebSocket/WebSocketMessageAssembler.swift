@@ -157,9 +157,9 @@ package struct WebSocketMessageAssembler {
 
     private mutating func currentInflater() -> Inflater {
         if let inflater { return inflater }
-        let bits =
-            frames.role == .server ? compression?.clientMaxWindowBits : compression?.serverMaxWindowBits
-        let made = Inflater(windowBits: max(9, bits ?? 15))
+        // The largest window, whatever was agreed on: zlib sees that a peer reaches back too far only where its output
+        // happens to be cut, so that with a smaller one a message's fate would hang on how it arrived.
+        let made = Inflater()
         inflater = made
         return made
     }
