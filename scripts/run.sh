@@ -27,7 +27,7 @@ build() {
 say "Building ($configuration); the first time takes a few minutes"
 build codeai-hub-core
 build codeai-hub
-programs=$(swift build --package-path "$root" -c "$configuration" --show-bin-path)
+programs=$root/.build/$configuration
 
 say "A second terminal joins in with: $programs/codeai-hub attach"
 [[ $# -gt 0 ]] || set -- new

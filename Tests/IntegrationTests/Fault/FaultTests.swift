@@ -17,7 +17,10 @@ import Testing
         print("fault test: seed \(seed), \(clientCount) clients, \(sessionCount) sessions, \(kills) kills")
         var random = SeededGenerator(seed: seed)
 
-        let daemon = try TestDaemon(configuration: ["limits": ["maxClients": JSON(clientCount * 2 + 64)]])
+        let durability = ProcessInfo.processInfo.environment["FAULT_DURABILITY"] ?? "process"
+        let daemon = try TestDaemon(configuration: [
+            "limits": ["maxClients": JSON(clientCount * 2 + 64)], "sessions": ["durability": JSON(durability)],
+        ])
         try daemon.start()
         daemon.keepPort()
         let sessions = try (0..<sessionCount).map { _ in try daemon.newSession() }
