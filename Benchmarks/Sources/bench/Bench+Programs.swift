@@ -16,6 +16,7 @@ extension Bench {
                 let work = "\(sessions) sessions of \(megabytes * 1000 / sessions) KB, \(work)"
                 for run in 1...runs {
                     progress("\(suite): \(work), run \(run) of \(runs)")
+                    waitForQuiet()
                     do {
                         results.add(
                             try measure(
@@ -40,6 +41,7 @@ extension Bench {
     private func loaded(_ home: Home) throws {
         for run in 1...options.runs {
             progress("\(suite): 10 sessions loaded, run \(run) of \(options.runs)")
+            waitForQuiet()
             let server = try Server(daemonOn: home)
             defer { server.stop() }
             let found = try measure(
@@ -60,6 +62,7 @@ extension Bench {
                     let work = "\(durability), \(sessions) sessions, \(burst) a turn, \(size) B"
                     for run in 1...options.runs {
                         progress("\(suite): \(work), run \(run) of \(options.runs)")
+                        waitForQuiet()
                         results.add(
                             try measure(
                                 binary("log-bench"),
@@ -79,6 +82,7 @@ extension Bench {
         for what in ["json-parse", "json-serialize", "claude", "acp"] {
             for run in 1...options.runs {
                 progress("\(suite): \(what), run \(run) of \(options.runs)")
+                waitForQuiet()
                 results.add(
                     try measure(
                         binary("decode-bench"),

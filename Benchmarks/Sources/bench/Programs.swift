@@ -28,6 +28,14 @@ func makeProcess(_ program: String, _ arguments: [String], core: Int) -> Process
     return process
 }
 
+/// What all processors together have worked since the start of the machine (proc(5)).
+func busySeconds() -> Double {
+    guard let text = try? String(contentsOfFile: "/proc/stat", encoding: .utf8) else { return 0 }
+    let fields = text.prefix { $0 != "\n" }.split(separator: " ").dropFirst().compactMap { Double($0) }
+    guard fields.count >= 8 else { return 0 }
+    return (fields[0] + fields[1] + fields[2] + fields[5] + fields[6] + fields[7]) / 100
+}
+
 /// Runs a program that prints one line of JSON with numbers.
 func measure(_ program: String, _ arguments: [String], core: Int, limit: Double = 120) throws -> [String: Double] {
     let process = makeProcess(program, arguments, core: core)

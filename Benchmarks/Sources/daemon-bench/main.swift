@@ -85,7 +85,10 @@ do {
     let service = SessionService(loop: loop, store: store, providers: providers, settings: SessionSettings())
     var limits = ServerLimits()
     limits.connections = 30_000
-    let hub = StreamHub(service: service, context: core, encoder: BroadcastEncoder())
+    // The load generator says no hello: without this its first frames would be held back, and count as late.
+    var hubLimits = StreamHub.Limits()
+    hubLimits.helloGrace = 0
+    let hub = StreamHub(service: service, context: core, encoder: BroadcastEncoder(), limits: hubLimits)
     let api = APIHandler(service: service, hub: hub, core: core, providers: core, maxClients: 30_000)
     let accessGuard = AccessGuard(AccessGuard.Configuration())
     let server = HTTPServer(loop: loop, limits: limits, accessGuard: accessGuard, handler: api)
