@@ -20,7 +20,8 @@ extension ACPSession {
         case .unsent: endOvertakenTurn()
         case nil: break
         }
-        let (text, turnId) = queue.removeFirst()
+        let (prompt, turnId) = queue.removeFirst()
+        let text = prompt.plainText
         decodeInPlace { decoder, _ in decoder.beginTurn(turnId, prompt: text) }
         let id = request(
             "session/prompt",

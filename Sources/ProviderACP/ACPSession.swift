@@ -65,7 +65,7 @@ package final class ACPSession: ProviderSession {
     var agent: JSON = [:]
     var turn: Turn?
     /// Prompts that wait for the session.
-    var queue: [(text: String, turnId: String)] = []
+    var queue: [(prompt: Prompt, turnId: String)] = []
     /// Asked by the agent, not answered yet; in the order in which they came.
     var waiting: [(requestId: String, request: Waiting)] = []
     var outstanding: [Int: Purpose] = [:]
@@ -142,15 +142,15 @@ package final class ACPSession: ProviderSession {
         initialize()
     }
 
-    package func send(_ text: String, turnId: String) {
+    package func send(_ prompt: Prompt, turnId: String) {
         batch {
-            guard text.utf8.count <= configuration.maximumPromptBytes else {
+            guard prompt.plainText.utf8.count <= configuration.maximumPromptBytes else {
                 let limit = configuration.maximumPromptBytes >> 20
                 let message = "the message is longer than \(limit) MiB"
                 emit(.error(.invalidRequest(provider: configuration.name, message: message)))
                 return emit(.turnCompleted(TurnOutcome(status: .failed, stopReason: "error")))
             }
-            queue.append((text, turnId))
+            queue.append((prompt, turnId))
             pump()
         }
     }

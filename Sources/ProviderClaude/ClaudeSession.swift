@@ -73,7 +73,7 @@ package final class ClaudeSession: ProviderSession {
     /// The identifier that a new conversation was started with.
     private var newSessionId: String?
     /// A message that waits for the process to be ready, or was sent to one that didn't know the conversation.
-    private var message: (text: String, uuid: String, isWritten: Bool)?
+    private var message: (prompt: Prompt, uuid: String, isWritten: Bool)?
     private var conversationHasStarted = false
     /// Set when the process ends only to be replaced by one with a new conversation.
     private var replacement: Replacement?
@@ -172,18 +172,18 @@ package final class ClaudeSession: ProviderSession {
 
     // MARK: Turns
 
-    package func send(_ text: String, turnId: String) {
+    package func send(_ prompt: Prompt, turnId: String) {
         switch phase {
         case .idle, .starting, .ready: break
         case .stopping, .ended: return
         }
-        message = (text, randomUUID(), false)
+        message = (prompt, randomUUID(), false)
         if phase == .ready { sendHeldMessage() }
     }
 
     private func sendHeldMessage() {
         guard let message, !message.isWritten, let child else { return }
-        let line = ClaudeInput.line(ClaudeInput.user(message.text, uuid: message.uuid))
+        let line = ClaudeInput.line(ClaudeInput.user(message.prompt.plainText, uuid: message.uuid))
         guard line.count <= limits.inputBytes - child.queuedInputBytes else {
             self.message = nil
             return emit([

@@ -73,6 +73,7 @@ extension Usage {
         object["costUsd"] = costUsd.map { JSON($0) }
         object["contextUsed"] = contextUsed.map { JSON($0) }
         object["contextWindow"] = contextWindow.map { JSON($0) }
+        object["model"] = model.map { JSON($0) }
         return object
     }
 }

@@ -46,18 +46,20 @@ package struct SessionReady: Equatable, Sendable {
     package var mode: String?
     package var availableModels: [String]
     package var availableModes: [String]
+    package var availableEfforts: [String]
     /// What else the provider tells about itself: version, tools, folder.
     package var details: JSONObject
 
     package init(
         nativeSessionId: String, model: String? = nil, mode: String? = nil, availableModels: [String] = [],
-        availableModes: [String] = [], details: JSONObject = [:]
+        availableModes: [String] = [], availableEfforts: [String] = [], details: JSONObject = [:]
     ) {
         self.nativeSessionId = nativeSessionId
         self.model = model
         self.mode = mode
         self.availableModels = availableModels
         self.availableModes = availableModes
+        self.availableEfforts = availableEfforts
         self.details = details
     }
 }
@@ -294,10 +296,12 @@ package struct Usage: Equatable, Sendable {
     /// Tokens in the model's context now, and how many fit.
     package var contextUsed: Int?
     package var contextWindow: Int?
+    /// The model that it was, where the provider says so.
+    package var model: String?
 
     package init(
         input: Int = 0, output: Int = 0, cached: Int = 0, costUsd: Double? = nil, contextUsed: Int? = nil,
-        contextWindow: Int? = nil
+        contextWindow: Int? = nil, model: String? = nil
     ) {
         self.input = input
         self.output = output
@@ -305,6 +309,7 @@ package struct Usage: Equatable, Sendable {
         self.costUsd = costUsd
         self.contextUsed = contextUsed
         self.contextWindow = contextWindow
+        self.model = model
     }
 }
 

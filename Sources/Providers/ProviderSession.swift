@@ -14,6 +14,12 @@ package struct ProviderCapabilities: Equatable, Sendable {
     package var images = false
     package var models = false
     package var modes = false
+    /// A message can be added to a turn that runs.
+    package var steer = false
+    /// How hard the model thinks can be chosen.
+    package var effort = false
+    /// Files can be part of a prompt.
+    package var resources = false
 
     package init() {}
 
@@ -21,7 +27,8 @@ package struct ProviderCapabilities: Equatable, Sendable {
         [
             "streaming": JSON(streaming), "resume": JSON(resume), "permissions": JSON(permissions),
             "questions": JSON(questions), "fork": JSON(fork), "cost": JSON(cost), "quota": JSON(quota),
-            "images": JSON(images), "models": JSON(models), "modes": JSON(modes),
+            "images": JSON(images), "models": JSON(models), "modes": JSON(modes), "steer": JSON(steer),
+            "effort": JSON(effort), "resources": JSON(resources),
         ]
     }
 }
@@ -34,20 +41,26 @@ package struct ProviderStart: Sendable {
     package var workspace: String
     package var model: String?
     package var mode: String?
+    /// How hard the model is to think, in the provider's own words.
+    package var effort: String?
     /// The provider's own session to go on with; nil for a new one.
     package var resumeNativeSessionId: String?
+    /// Whether that session stays as it is, and a new one begins with what was said in it.
+    package var forksNativeSession: Bool
     /// Totals known from the log, for providers that only report cumulative figures.
     package var knownCostUsd: Double?
 
     package init(
-        sessionId: String, workspace: String, model: String? = nil, mode: String? = nil,
-        resumeNativeSessionId: String? = nil, knownCostUsd: Double? = nil
+        sessionId: String, workspace: String, model: String? = nil, mode: String? = nil, effort: String? = nil,
+        resumeNativeSessionId: String? = nil, forksNativeSession: Bool = false, knownCostUsd: Double? = nil
     ) {
         self.sessionId = sessionId
         self.workspace = workspace
         self.model = model
         self.mode = mode
+        self.effort = effort
         self.resumeNativeSessionId = resumeNativeSessionId
+        self.forksNativeSession = forksNativeSession
         self.knownCostUsd = knownCostUsd
     }
 }
@@ -93,7 +106,10 @@ package protocol ProviderSession: AnyObject {
     /// Starts the process and the provider's own session, new or resumed.
     func start()
     /// Begins a turn. May be called before `sessionReady`; the adapter holds it until then.
-    func send(_ text: String, turnId: String)
+    func send(_ prompt: Prompt, turnId: String)
+    /// Adds to the turn that runs.
+    /// - Returns: false when the provider can't take it now; it is then sent as a turn of its own.
+    func steer(_ prompt: Prompt) -> Bool
     /// Asks for the running turn to end; while idle it does nothing. The turn still ends by `turnCompleted`.
     func interrupt()
     /// - Parameter message: what the person said when rejecting, for providers that can pass it on.
@@ -102,6 +118,12 @@ package protocol ProviderSession: AnyObject {
     func answerQuestion(_ requestId: String, answers: JSONObject?)
     func setModel(_ model: String)
     func setMode(_ mode: String)
+    func setEffort(_ effort: String)
     /// Ends the process by the ladder: polite, SIGTERM, SIGKILL. The delegate hears `.stopped`.
     func stop()
+}
+
+extension ProviderSession {
+    package func steer(_ prompt: Prompt) -> Bool { false }
+    package func setEffort(_ effort: String) {}
 }

@@ -96,6 +96,7 @@ extension Session: ProviderSessionDelegate {
         data["mode"] = ready.mode.map { JSON($0) }
         if !ready.availableModels.isEmpty { data["models"] = JSON(ready.availableModels) }
         if !ready.availableModes.isEmpty { data["modes"] = JSON(ready.availableModes) }
+        if !ready.availableEfforts.isEmpty { data["efforts"] = JSON(ready.availableEfforts) }
         appendStatus("native_session", data, source: .agent)
         announceChange()
     }

@@ -99,7 +99,7 @@ extension Session {
         // Much may have happened since the turn was written down.
         guard state.runningTurn?.turnId == message.turnId, !isDeleted, let provider = runningProvider() else { return }
         handedTurnId = message.turnId
-        provider.send(message.content, turnId: message.turnId)
+        provider.send(Prompt(message.content), turnId: message.turnId)
         if isInterrupting { provider.interrupt() }
     }
 

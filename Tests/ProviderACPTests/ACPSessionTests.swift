@@ -415,7 +415,7 @@ import Testing
         let talk = Conversation()
         talk.open()
         _ = talk.lines()
-        talk.session.send(String(repeating: "x", count: 16 * 1024 * 1024 + 1), turnId: "t1")
+        talk.session.send(Prompt(String(repeating: "x", count: 16 * 1024 * 1024 + 1)), turnId: "t1")
         let lines = talk.lines()
         #expect(lines.first?.hasPrefix("error invalid_request") == true)
         #expect(lines.last == "turnCompleted failed error")

@@ -84,7 +84,7 @@ final class LiveAgent: ProviderSessionDelegate {
 
     func begin(_ text: String) {
         turns += 1
-        session.send(text, turnId: "t\(turns)")
+        session.send(Prompt(text), turnId: "t\(turns)")
     }
 
     func isOver(since start: Int) -> Bool {

@@ -64,7 +64,7 @@ final class Conversation: @unchecked Sendable {
         }
     }
 
-    func send(_ text: String) { call { $0.send(text, turnId: "t") } }
+    func send(_ text: String) { call { $0.send(Prompt(text), turnId: "t") } }
     func interrupt() { call { $0.interrupt() } }
 
     /// Ends everything; the process is gone when this returns.

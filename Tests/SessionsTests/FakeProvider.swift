@@ -28,7 +28,7 @@ final class FakeProvider: ProviderSession {
     init(_ launch: ProviderStart) { self.launch = launch }
 
     func start() { calls.append(.start(resume: launch.resumeNativeSessionId)) }
-    func send(_ text: String, turnId: String) { calls.append(.send(text, turnId: turnId)) }
+    func send(_ prompt: Prompt, turnId: String) { calls.append(.send(prompt.plainText, turnId: turnId)) }
     func interrupt() { calls.append(.interrupt) }
     func answerPermission(_ requestId: String, _ decision: PermissionDecision, message: String?) {
         calls.append(.permission(requestId, decision))
