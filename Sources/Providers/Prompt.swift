@@ -28,7 +28,8 @@ package struct Prompt: Equatable, Sendable {
 /// A file, an image or a reference that belongs to a message.
 package struct Attachment: Equatable, Sendable {
     package enum Content: Equatable, Sendable {
-        case data([UInt8])
+        /// Standard base64 with padding, as every provider wants it: checked where it comes in, never unpacked.
+        case data(base64: String)
         case text(String)
         /// Something that the agent can look up itself, for example `file:///home/me/plan.md`.
         case link(uri: String)
@@ -56,8 +57,9 @@ package struct Attachment: Equatable, Sendable {
         switch content {
         case .text(let text): return "[Attached: \(title)]\n\(text)"
         case .link(let uri): return "[Attached: \(uri)]"
-        case .data(let bytes):
-            return "[Attached, but this agent can't take it: \(title), \(mediaType), \(bytes.count) bytes]"
+        case .data(let base64):
+            let bytes = base64.utf8.count / 4 * 3
+            return "[Attached, but this agent can't take it: \(title), \(mediaType), about \(bytes) bytes]"
         }
     }
 }
