@@ -60,6 +60,8 @@ package struct ProviderManifest: Equatable, Sendable {
     package var install: [Recipe]
     package var login: Login?
     package var isEnabled: Bool
+    /// For the adapter of this kind alone, which knows and checks the keys.
+    package var options: JSONObject
 }
 
 /// What is wrong with a manifest, and where.
@@ -99,6 +101,7 @@ extension ProviderManifest {
         models = try reader.strings("models")
         modes = try reader.strings("modes")
         isEnabled = try reader.bool("enabled") ?? true
+        options = try reader.object("options") ?? [:]
 
         version = nil
         if let object = try reader.object("version") {

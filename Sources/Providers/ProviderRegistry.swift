@@ -206,7 +206,8 @@ package final class ProviderRegistry {
         }
         return ProviderLaunch(
             providerId: manifest.id, name: manifest.name, executable: executable,
-            arguments: manifest.arguments.map { expand($0, manifest) }, environment: environment(of: manifest))
+            arguments: manifest.arguments.map { expand($0, manifest) }, environment: environment(of: manifest),
+            options: manifest.options)
     }
 
     /// Nil when conversations with the provider can be started; else why not.

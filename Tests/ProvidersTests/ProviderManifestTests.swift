@@ -41,6 +41,7 @@ struct ProviderManifestTests {
                 "is not known"
             ),
             (#"{"id":"x","adapter":"acp","command":["x"],"comand":["y"]}"#, "comand", "is not known"),
+            (#"{"id":"x","adapter":"acp","command":["x"],"options":[]}"#, "options", "must be an object"),
             (
                 #"{"id":"x","adapter":"acp","command":["x"],"authentication":{"settings":[{"file":"f"}]}}"#,
                 "authentication.settings.key", "is missing"
