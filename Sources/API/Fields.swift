@@ -69,6 +69,8 @@ struct Fields {
         }
     }
 
+    func array(_ key: String) throws(Failure) -> [JSON]? { try optional(key, "an array") { $0.arrayValue } }
+
     func object(_ key: String) throws(Failure) -> JSONObject? { try optional(key, "an object") { $0.objectValue } }
 
     func required<Value>(_ key: String, _ value: Value?) throws(Failure) -> Value {

@@ -58,7 +58,7 @@ extension APIHandler {
         information["children"] = .array(core.children.map(\.json))
         let recoveries = service.store.recoveries.map { JSON.object($0.json) }
         return [
-            "core": .object(information), "sessions": .array(service.states.map { .object($0.record) }),
+            "core": .object(information), "sessions": .array(service.states.map { .object(service.record(of: $0)) }),
             "providers": .array(providers.records), "recoveries": .array(recoveries),
         ]
     }

@@ -44,8 +44,18 @@ extension APIHandler {
         }
         router.add(.post, "sessions/*/resume") { [self] request throws(Failure) in
             let session = try service.session(request.parameters[0])
-            session.releaseQueue(by: request.client)
+            session.resume(by: request.client)
             return .kept(session, .json(202, [:]))
+        }
+        router.add(.post, "sessions/*/pause") { [self] request throws(Failure) in
+            let session = try service.session(request.parameters[0])
+            try session.pause(by: request.client)
+            return .kept(session, .json(202, [:]))
+        }
+        router.add(.post, "sessions/*/provider") { [self] request throws(Failure) in
+            let session = try service.session(request.parameters[0])
+            try SessionCommands.switchProvider(request.fields(), in: session, by: request.client)
+            return .kept(session, .json(200, .object(record(of: session))))
         }
         router.add(.post, "sessions/*/permissions/*") { [self] request throws(Failure) in
             let session = try service.session(request.parameters[0])
@@ -63,7 +73,7 @@ extension APIHandler {
     }
 
     private func record(of session: Session) -> JSONObject {
-        var record = session.shown.record
+        var record = service.record(of: session.shown)
         record["messages"] = .array(session.newestMessages())
         return record
     }
@@ -89,7 +99,7 @@ extension APIHandler {
             states.removeFirst(index + 1)
         }
         let page = states.prefix(limit)
-        var answer: JSONObject = ["sessions": .array(page.map { .object($0.record) })]
+        var answer: JSONObject = ["sessions": .array(page.map { .object(service.record(of: $0)) })]
         if states.count > limit { answer["next"] = page.last.map { JSON($0.sessionId) } }
         return .json(200, .object(answer))
     }
@@ -98,18 +108,22 @@ extension APIHandler {
         let fields = try request.fields()
         let title = try fields.string("title")
         let tags = try fields.strings("tags")
-        let model = try fields.string("model")
-        let mode = try fields.string("mode")
-        guard title != nil || tags != nil || model != nil || mode != nil else {
-            throw Failure(code: "missing_field", message: "Nothing to change: give title, tags, model or mode.")
+        let choice = try SessionCommands.choice(fields)
+        let members = try fields.strings("providerIds")?.map(ProviderID.resolve)
+        guard title != nil || tags != nil || members != nil || choice != SessionState.Choice() else {
+            throw Failure(
+                code: "missing_field",
+                message: "Nothing to change: give title, tags, model, mode, effort or providerIds.")
         }
         let session = try service.session(request.parameters[0])
         // All are checked before the first is applied: a bad field changes nothing.
-        try Session.check(title: title, tags: tags, model: model, mode: mode)
+        try Session.check(title: title, tags: tags, choice)
+        if let members { try session.invite(members, by: request.client) }
         if let title { try session.rename(title, by: request.client) }
         if let tags { try session.setTags(tags, by: request.client) }
-        if let model { try session.setModel(model, by: request.client) }
-        if let mode { try session.setMode(mode, by: request.client) }
+        if let model = choice.model { try session.setModel(model, by: request.client) }
+        if let mode = choice.mode { try session.setMode(mode, by: request.client) }
+        if let effort = choice.effort { try session.setEffort(effort, by: request.client) }
         return .kept(session, .json(200, .object(record(of: session))))
     }
 

@@ -10,18 +10,32 @@ enum SessionCommands {
         var creation = SessionService.Creation(
             providerId: ProviderID.resolve(try fields.requiredString("providerId")),
             workspace: try fields.string("workspace") ?? settings.defaultWorkspace)
-        creation.model = try fields.string("model")
-        creation.mode = try fields.string("mode")
+        creation.providerIds = try (fields.strings("providerIds") ?? []).map(ProviderID.resolve)
+        creation.choice = try choice(fields)
         creation.title = try fields.string("title")
         creation.tags = try fields.strings("tags") ?? []
         creation.settings = try fields.object("settings") ?? [:]
         return creation
     }
 
+    /// What a provider is to be set to.
+    static func choice(_ fields: Fields) throws(Failure) -> SessionState.Choice {
+        SessionState.Choice(
+            model: try fields.string("model"), mode: try fields.string("mode"), effort: try fields.string("effort"))
+    }
+
+    /// `{providerId, model?, mode?, effort?}`.
+    static func switchProvider(_ fields: Fields, in session: Session, by client: ClientIdentity) throws(Failure) {
+        let providerId = ProviderID.resolve(try fields.requiredString("providerId"))
+        try session.switchProvider(to: providerId, choice(fields), by: client)
+    }
+
     static func accept(_ fields: Fields, in session: Session, by client: ClientIdentity) throws(Failure)
         -> AcceptedMessage
     {
-        let content = try fields.requiredString("content")
+        let attachments = try fields.array("attachments") ?? []
+        let content = try fields.string("content")
+        if attachments.isEmpty { _ = try fields.required("content", content) }
         let clientMessageId = try fields.string("clientMessageId")
         if let clientMessageId, clientMessageId.isEmpty || clientMessageId.utf8.count > 128 {
             throw Failure(
@@ -31,9 +45,13 @@ enum SessionCommands {
         let modeName = try fields.string("mode") ?? "queue"
         guard let mode = MessageMode(rawValue: modeName) else {
             throw Failure(
-                code: "invalid_request", message: "mode is \"queue\" or \"reject\".", details: ["field": "mode"])
+                code: "invalid_request", message: "mode is \"queue\", \"steer\" or \"reject\".",
+                details: ["field": "mode"])
         }
-        return try session.accept(content, clientMessageId: clientMessageId, mode: mode, by: client)
+        return try session.accept(
+            IncomingMessage(
+                content ?? "", attachments: attachments, clientMessageId: clientMessageId, mode: mode,
+                providerId: try fields.string("providerId").map(ProviderID.resolve)), by: client)
     }
 
     /// `{optionId, message?}`, or `{outcome: "cancelled"}`.

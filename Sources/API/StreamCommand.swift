@@ -36,7 +36,7 @@ struct StreamCommand {
         case "session:create":
             let service = client.hub.service
             let session = try service.create(SessionCommands.creation(fields, service.settings), by: by)
-            var record = session.shown.record
+            var record = service.record(of: session.shown)
             record["messages"] = []
             return CommandReply(.object(record), keptBy: session)
         case "session:message":
@@ -52,7 +52,15 @@ struct StreamCommand {
             return CommandReply(keptBy: session)
         case "session:resume":
             let session = try session(client)
-            session.releaseQueue(by: by)
+            session.resume(by: by)
+            return CommandReply(keptBy: session)
+        case "session:pause":
+            let session = try session(client)
+            try session.pause(by: by)
+            return CommandReply(keptBy: session)
+        case "session:provider":
+            let session = try session(client)
+            try SessionCommands.switchProvider(fields, in: session, by: by)
             return CommandReply(keptBy: session)
         case "session:withdraw":
             let session = try session(client)

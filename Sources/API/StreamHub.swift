@@ -118,7 +118,7 @@ package final class StreamHub: SessionObserver {
         var open: [JSON] = []
         var room = limits.snapshotBytes
         for (index, state) in service.states.enumerated() {
-            var record = state.record
+            var record = service.record(of: state)
             var messages: [JSON] = []
             if index < limits.snapshotSessions, room > 0, let session = try? service.session(state.sessionId) {
                 messages = newestMessages(of: session, room: &room)
@@ -155,7 +155,7 @@ package final class StreamHub: SessionObserver {
 
     private func broadcastRecord(_ type: String, _ session: Session) {
         guard !feeds.isEmpty else { return }
-        var record = session.shown.record
+        var record = service.record(of: session.shown)
         record["messages"] = []
         broadcast(type, sessionId: session.id, record)
     }

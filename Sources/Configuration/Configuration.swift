@@ -38,6 +38,8 @@ package struct Configuration: Equatable, Sendable {
         package var durability = Durability.process
         package var unloadAfter = 3600.0
         package var resumeAfterQuota = false
+        package var maxAttachmentBytes = 5 << 20
+        package var carriedBytes = 400 << 10
         /// Empty for the home folder of the person.
         package var defaultWorkspace = ""
     }
@@ -68,6 +70,7 @@ package struct Configuration: Equatable, Sendable {
         package var environment: [String: String] = [:]
         package var model: String?
         package var mode: String?
+        package var effort: String?
 
         package init() {}
     }

@@ -142,6 +142,14 @@ package enum SettingTable {
         .boolean(
             "sessions.resumeAfterQuota", \.sessions.resumeAfterQuota,
             "Whether a turn stopped by a used-up quota goes on by itself, once, when the quota is reset."),
+        .integer(
+            "sessions.maxAttachmentBytes", \.sessions.maxAttachmentBytes, 0...(256 << 20),
+            "Bytes of all attachments of a message, in base64. Also bounded by server.maxBodyBytes and stream.maxMessageBytes."
+        ),
+        .integer(
+            "sessions.carriedBytes", \.sessions.carriedBytes, 1024...(64 << 20),
+            "Bytes of what a provider is told about the turns that others had; less where its context window is small."
+        ),
         .text(
             "sessions.defaultWorkspace", \.sessions.defaultWorkspace, .folder,
             "The folder of a session that names none, an absolute path; empty for the home folder."),
@@ -211,6 +219,9 @@ package enum SettingTable {
         .optionalText(
             "mode", \.mode, privileged: false,
             "The permission mode of a new session that names none; the provider's own names."),
+        .optionalText(
+            "effort", \.effort, privileged: false,
+            "How hard the model thinks in a new session that doesn't say; the provider's own names."),
     ]
 
     /// One sentence for each section of the file.

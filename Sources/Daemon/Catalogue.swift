@@ -10,6 +10,8 @@ import Sessions
 /// The providers, as the sessions and the API know them.
 final class Catalogue: ProviderSource, ProviderDirectory {
     let registry: ProviderRegistry
+    /// What the configuration says about new sessions.
+    var defaults: [String: SessionState.Choice] = [:]
 
     init(registry: ProviderRegistry) {
         self.registry = registry
@@ -30,6 +32,12 @@ final class Catalogue: ProviderSource, ProviderDirectory {
     func makeSession(_ providerId: String, _ start: ProviderStart) throws(Failure) -> any ProviderSession {
         try registry.makeSession(providerId, start)
     }
+
+    func name(of providerId: String) -> String { registry.manifest(providerId)?.name ?? providerId }
+
+    func contextWindow(of providerId: String, model: String?) -> Int? { nil }
+
+    func defaults(of providerId: String) -> SessionState.Choice { defaults[providerId] ?? SessionState.Choice() }
 
     func note(_ quota: Quota, of providerId: String) { registry.note(quota, of: providerId) }
 

@@ -56,6 +56,7 @@ final class Daemon: HubContext, CoreControl {
                 hubHome: home.path, program: ownProgram(), environment: environment, owner: home.path),
             overrides: settings.providers, loop: loop)
         catalogue = Catalogue(registry: registry)
+        catalogue.defaults = settings.sessionDefaults
         service = SessionService(loop: loop, store: store, providers: catalogue, settings: settings.sessions)
         service.auditor = AuditLog(
             path: home.logs + "/audit.log", maxBytes: settings.configuration.log.maxBytes,
@@ -199,15 +200,14 @@ final class Daemon: HubContext, CoreControl {
     var providers: [JSON] { catalogue.records }
 
     var children: [ChildUsage] {
-        let running = service.loaded.values.compactMap { session in
-            session.providerProcessId.map { (session, $0) }
-        }
+        let running = service.loaded.values.flatMap { session in session.processes.map { (session, $0) } }
         guard !running.isEmpty else { return [] }
         let table = ProcessTable.snapshot()
-        return running.map { session, pid in
+        return running.map { session, process in
             ChildUsage(
-                pid: pid, providerId: session.state.providerId, sessionId: session.id,
-                residentMemory: table.residentBytes(ofTree: pid), processes: 1 + table.descendants(of: pid).count)
+                pid: process.pid, providerId: process.providerId, sessionId: session.id,
+                residentMemory: table.residentBytes(ofTree: process.pid),
+                processes: 1 + table.descendants(of: process.pid).count)
         }
     }
 

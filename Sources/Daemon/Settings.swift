@@ -77,6 +77,8 @@ struct Settings {
         settings.snapshotMessages = configuration.stream.snapshotMessages
         settings.snapshotBytes = configuration.stream.snapshotBytes
         settings.maxMessageBytes = configuration.stream.maxMessageBytes
+        settings.maxAttachmentBytes = configuration.sessions.maxAttachmentBytes
+        settings.carriedBytes = configuration.sessions.carriedBytes
         settings.unloadAfter = configuration.sessions.unloadAfter
         settings.maxConcurrent = configuration.limits.maxConcurrent
         if !configuration.sessions.defaultWorkspace.isEmpty {
@@ -102,6 +104,11 @@ struct Settings {
                 enabled: provider.isEnabled, command: provider.command, arguments: provider.arguments,
                 environment: provider.environment)
         }
+    }
+
+    /// What a new session of each provider is set to.
+    var sessionDefaults: [String: SessionState.Choice] {
+        configuration.providers.mapValues { SessionState.Choice(model: $0.model, mode: $0.mode, effort: $0.effort) }
     }
 
     func log(in home: Home) -> ServiceLog {

@@ -78,6 +78,13 @@ package protocol ProviderSessionDelegate: AnyObject {
     /// The process is gone; nothing comes after this. A turn that was running has not been closed by the adapter:
     /// the session layer closes it and whatever else was open.
     func providerSession(_ session: any ProviderSession, ended reason: ProviderEnd)
+    /// The provider's own session could not be resumed, and a new one takes its place: what it has to be told before
+    /// the prompt at hand. Asked for after the error `resume_failed` was emitted, before the new session is reported.
+    func contextForNewConversation(of session: any ProviderSession) -> String?
+}
+
+extension ProviderSessionDelegate {
+    package func contextForNewConversation(of session: any ProviderSession) -> String? { nil }
 }
 
 /// Why a provider's session came to its end.

@@ -70,6 +70,18 @@ package protocol ProviderSource: AnyObject {
     func makeSession(_ providerId: String, _ start: ProviderStart) throws(Failure) -> any ProviderSession
     /// What a conversation told about the provider's quota, which is one for all its sessions.
     func note(_ quota: Quota, of providerId: String)
+    /// For people, for example `Claude Code`.
+    func name(of providerId: String) -> String
+    /// Tokens that fit the model; nil when nobody knows.
+    func contextWindow(of providerId: String, model: String?) -> Int?
+    /// What a new session of this provider is set to when its maker says nothing.
+    func defaults(of providerId: String) -> SessionState.Choice
+}
+
+extension ProviderSource {
+    package func name(of providerId: String) -> String { providerId }
+    package func contextWindow(of providerId: String, model: String?) -> Int? { nil }
+    package func defaults(of providerId: String) -> SessionState.Choice { SessionState.Choice() }
 }
 
 /// Keeps who decided what (SPEC of the audit log: who, what, when).
@@ -91,6 +103,10 @@ package struct SessionSettings: Sendable {
 
     /// Turns that run at once over all sessions; the others wait for their turn, in order.
     package var maxConcurrent = 10
+    /// Bytes of what a provider is told about what was said without it; less when its context window is small.
+    package var carriedBytes = 400 << 10
+    /// Bytes of all attachments of a message, in base64.
+    package var maxAttachmentBytes = 5 << 20
     /// The folder of a session that names none.
     package var defaultWorkspace = homeDirectory()
 

@@ -6,6 +6,7 @@ struct OpenItems {
     struct Item {
         let itemId: String
         let kind: ChunkKind
+        let providerId: String
         let turnId: String?
         var text: String
         /// UTF-8 bytes streamed so far; more than `text` holds once the bound is reached.
@@ -18,10 +19,13 @@ struct OpenItems {
     private(set) var items: [Item] = []
 
     /// Takes the next piece and says at which offset it stands.
-    mutating func append(_ itemId: String, _ kind: ChunkKind, turnId: String?, text: String) -> Int {
+    mutating func append(
+        _ itemId: String, _ kind: ChunkKind, of providerId: String, turnId: String?, text: String
+    ) -> Int {
         let length = text.utf8.count
         guard let index = items.lastIndex(where: { $0.itemId == itemId && $0.kind == kind }) else {
-            items.append(Item(itemId: itemId, kind: kind, turnId: turnId, text: text, length: length))
+            items.append(
+                Item(itemId: itemId, kind: kind, providerId: providerId, turnId: turnId, text: text, length: length))
             return 0
         }
         let offset = items[index].length
@@ -41,8 +45,8 @@ struct OpenItems {
         items.removeAll { $0.itemId == itemId && $0.kind == kind }
     }
 
-    mutating func takeAll() -> [Item] {
-        defer { items = [] }
-        return items
+    mutating func takeAll(where isMeant: (_ providerId: String?) -> Bool) -> [Item] {
+        defer { items.removeAll { isMeant($0.providerId) } }
+        return items.filter { isMeant($0.providerId) }
     }
 }

@@ -24,7 +24,7 @@ extension Session {
         try requireWritableLog()
         appendStatus("model", ["model": JSON(model)], source: .user, by: client)
         service.audit("model", by: client, session: self, details: ["model": JSON(model)])
-        log.afterCommit { [weak self] in self?.listeningProvider?.setModel(model) }
+        tellCurrentProvider { $0.setModel(model) }
         announceChange()
     }
 
@@ -34,29 +34,60 @@ extension Session {
         appendStatus("mode", ["mode": JSON(mode)], source: .user, by: client)
         // A mode may end all asking for permission: who chose it is worth knowing.
         service.audit("mode", by: client, session: self, details: ["mode": JSON(mode)])
-        log.afterCommit { [weak self] in self?.listeningProvider?.setMode(mode) }
+        tellCurrentProvider { $0.setMode(mode) }
         announceChange()
     }
 
-    /// Interrupts what runs and ends the provider's process. The next message starts it again.
+    package func setEffort(_ effort: String, by client: ClientIdentity) throws(Failure) {
+        let effort = try Session.checkedName(effort, "effort")
+        try requireWritableLog()
+        appendStatus("effort", ["effort": JSON(effort)], source: .user, by: client)
+        tellCurrentProvider { $0.setEffort(effort) }
+        announceChange()
+    }
+
+    private func tellCurrentProvider(_ tell: @escaping (any ProviderSession) -> Void) {
+        let providerId = state.providerId
+        log.afterCommit { [weak self] in self?.seats[providerId]?.listening.map(tell) }
+    }
+
+    /// Interrupts what runs and ends the providers' processes. The next message starts them again.
     package func stop(by client: ClientIdentity) {
         appendStatus("stop_requested", by: client)
         if !state.queue.isEmpty { hold("the session was stopped") }
-        silenceProvider()
+        for seat in seats.values { seat.silence() }
         // Unless it has ended by itself meanwhile: a new one is not what was meant.
-        whenKeptOrLogFails { [weak self] in if self?.isProviderStopping == true { self?.stopProvider() } }
-        if provider == nil { closeTurn(error: nil, status: .interrupted, stopReason: "stopped") }
+        whenKeptOrLogFails { [weak self] in
+            for seat in self?.seats.values.filter(\.isStopping) ?? [] { seat.stop() }
+        }
+        if runningSeat?.provider == nil { closeTurn(error: nil, status: .interrupted, stopReason: "stopped") }
         announceChange()
     }
 
     // MARK: What clients may name
 
     /// Checks what a change names, without changing anything.
-    package static func check(title: String?, tags: [String]?, model: String?, mode: String?) throws(Failure) {
+    package static func check(title: String?, tags: [String]?, _ choice: SessionState.Choice) throws(Failure) {
         if let title { _ = try checkedTitle(title) }
         if let tags { _ = try checkedTags(tags) }
-        if let model { _ = try checkedName(model, "model") }
-        if let mode { _ = try checkedName(mode, "mode") }
+        try check(choice)
+    }
+
+    static func check(_ choice: SessionState.Choice) throws(Failure) {
+        if let model = choice.model { _ = try checkedName(model, "model") }
+        if let mode = choice.mode { _ = try checkedName(mode, "mode") }
+        if let effort = choice.effort { _ = try checkedName(effort, "effort") }
+    }
+
+    /// Those who are to take part must be there.
+    static func check(members: [String], _ providers: any ProviderSource) throws(Failure) {
+        guard (1...16).contains(members.count) else {
+            throw Failure(
+                code: "invalid_request", message: "A session has 1 to 16 providers.", details: ["field": "providerIds"])
+        }
+        for member in members {
+            if let problem = providers.problem(with: member) { throw problem }
+        }
     }
 
     static func checkedTitle(_ title: String) throws(Failure) -> String {

@@ -7,7 +7,7 @@ package import Providers
 
 extension Session: ProviderSessionDelegate {
     package func providerSession(_ source: any ProviderSession, emitted events: [NormalizedEvent]) {
-        guard source === provider, !isDeleted else { return }
+        guard let seat = seats.values.first(where: { $0.provider === source }), !isDeleted else { return }
         var merged: (itemId: String, kind: ChunkKind, text: String)?
         for event in events {
             if case .chunk(let itemId, let kind, let text) = event {
@@ -16,37 +16,37 @@ extension Session: ProviderSessionDelegate {
                     merged?.text += text
                     continue
                 }
-                if let piece = merged { stream(piece.itemId, piece.kind, piece.text) }
+                if let piece = merged { stream(piece.itemId, piece.kind, piece.text, from: seat) }
                 merged = (itemId, kind, text)
                 continue
             }
-            if let piece = merged { stream(piece.itemId, piece.kind, piece.text) }
+            if let piece = merged { stream(piece.itemId, piece.kind, piece.text, from: seat) }
             merged = nil
-            handle(event)
+            handle(event, from: seat)
         }
-        if let piece = merged { stream(piece.itemId, piece.kind, piece.text) }
+        if let piece = merged { stream(piece.itemId, piece.kind, piece.text, from: seat) }
     }
 
     /// A longer delta is cut into pieces: one that is larger than a client's whole queue would make every client slow.
     private static let maxChunkBytes = 64 << 10
 
-    private func stream(_ itemId: String, _ kind: ChunkKind, _ text: String) {
+    private func stream(_ itemId: String, _ kind: ChunkKind, _ text: String, from seat: ProviderSeat) {
         var rest = Substring(text)
         while rest.utf8.count > Session.maxChunkBytes {
             var end = rest.utf8.index(rest.startIndex, offsetBy: Session.maxChunkBytes)
             // Never within a character's bytes.
             while rest.utf8[end] & 0xc0 == 0x80 { rest.utf8.formIndex(before: &end) }
-            streamPiece(itemId, kind, String(rest[..<end]))
+            streamPiece(itemId, kind, String(rest[..<end]), from: seat)
             rest = rest[end...]
         }
-        streamPiece(itemId, kind, String(rest))
+        streamPiece(itemId, kind, String(rest), from: seat)
     }
 
-    private func streamPiece(_ itemId: String, _ kind: ChunkKind, _ text: String) {
+    private func streamPiece(_ itemId: String, _ kind: ChunkKind, _ text: String, from seat: ProviderSeat) {
         guard !text.isEmpty else { return }
         lastActivity = loop.now
-        let turnId = state.runningTurn?.turnId
-        let offset = openItems.append(itemId, kind, turnId: turnId, text: text)
+        let turnId = turnId(of: seat)
+        let offset = openItems.append(itemId, kind, of: seat.providerId, turnId: turnId, text: text)
         let chunk = StreamChunk(sessionId: id, turnId: turnId, itemId: itemId, kind: kind, text: text, offset: offset)
         // Deltas are not worth memory while nothing can be written: the durable event says it all.
         guard log.failure == nil else { return }
@@ -58,30 +58,40 @@ extension Session: ProviderSessionDelegate {
         }
     }
 
-    private func handle(_ event: NormalizedEvent) {
-        let turnId = state.runningTurn?.turnId
+    /// The turn that what it says belongs to: what one says while another has its turn belongs to none.
+    private func turnId(of seat: ProviderSeat) -> String? {
+        guard let turn = state.runningTurn, turn.providerId == seat.providerId else { return nil }
+        return turn.turnId
+    }
+
+    private func handle(_ event: NormalizedEvent, from seat: ProviderSeat) {
         switch event {
-        case .sessionReady(let ready): handle(ready)
-        case .turnStarted(let reason): beginUnsentTurn(reason)
+        case .sessionReady(let ready): handle(ready, from: seat)
+        case .turnStarted(let reason): beginUnsentTurn(reason, of: seat)
         case .permissionRequested(let request):
-            beginUnsentTurnIfIdle()
+            beginUnsentTurnIfIdle(of: seat)
             appendRequest(
-                .permissionRequested, itemId: request.itemId, nativeId: request.nativeId, request.json)
+                .permissionRequested, from: seat, itemId: request.itemId, nativeId: request.nativeId, request.json)
         case .questionRequested(let request):
-            beginUnsentTurnIfIdle()
-            appendRequest(.questionRequested, itemId: request.itemId, nativeId: request.nativeId, request.json)
+            beginUnsentTurnIfIdle(of: seat)
+            appendRequest(
+                .questionRequested, from: seat, itemId: request.itemId, nativeId: request.nativeId, request.json)
         case .requestWithdrawn(let requestId):
-            guard let request = state.pending.first(where: { $0.requestId == requestId }) else { return }
+            guard
+                let request = state.pending.first(where: {
+                    $0.requestId == requestId && ($0.providerId ?? seat.providerId) == seat.providerId
+                })
+            else { return }
             resolveCancelled(request)
             announceChange()
-        case .turnCompleted(let outcome): providerFinished(outcome)
+        case .turnCompleted(let outcome): providerFinished(outcome, seat)
         default:
-            guard let draft = event.draft(providerId: state.providerId, turnId: turnId) else { return }
+            guard let draft = event.draft(providerId: seat.providerId, turnId: turnId(of: seat)) else { return }
             switch event {
             case .message(let message): openItems.close(message.itemId, .message)
             case .thinking(let itemId, _, _, _): openItems.close(itemId, .thinking)
             case .toolResult(let result): openItems.close(result.itemId, .toolOutput)
-            case .quota(let quota): service.providers.note(quota, of: state.providerId)
+            case .quota(let quota): service.providers.note(quota, of: seat.providerId)
             default: break
             }
             append(draft)
@@ -89,7 +99,7 @@ extension Session: ProviderSessionDelegate {
         }
     }
 
-    private func handle(_ ready: SessionReady) {
+    private func handle(_ ready: SessionReady, from seat: ProviderSeat) {
         var data = ready.details
         data["nativeSessionId"] = JSON(ready.nativeSessionId)
         data["model"] = ready.model.map { JSON($0) }
@@ -97,77 +107,81 @@ extension Session: ProviderSessionDelegate {
         if !ready.availableModels.isEmpty { data["models"] = JSON(ready.availableModels) }
         if !ready.availableModes.isEmpty { data["modes"] = JSON(ready.availableModes) }
         if !ready.availableEfforts.isEmpty { data["efforts"] = JSON(ready.availableEfforts) }
-        appendStatus("native_session", data, source: .agent)
+        appendStatus("native_session", data, source: .agent, of: seat.providerId)
         announceChange()
     }
 
-    private func providerFinished(_ outcome: TurnOutcome) {
-        if let turn = state.runningTurn, turn.turnId == handedTurnId {
+    private func providerFinished(_ outcome: TurnOutcome, _ seat: ProviderSeat) {
+        if let turn = state.runningTurn, turn.providerId == seat.providerId, turn.turnId == seat.handedTurnId {
             return finishTurn(outcome, isSynthetic: false)
         }
         // Something of its own ended while a message was on its way to it: that message's turn goes on.
         var data: JSONObject = ["status": JSON(outcome.status.rawValue)]
         data["usage"] = outcome.usage.map { .object($0.json) }
-        appendStatus("background_turn_completed", data, source: .agent)
+        appendStatus("background_turn_completed", data, source: .agent, of: seat.providerId)
     }
 
-    private func beginUnsentTurn(_ reason: String) {
+    private func beginUnsentTurn(_ reason: String, of seat: ProviderSeat) {
         guard state.runningTurn == nil else { return }
         let turnId = "t\(state.turnCount + 1)"
-        handedTurnId = turnId
+        seat.handedTurnId = turnId
         append(
             EventDraft(
-                .turnStarted, source: .agent, turnId: turnId, providerId: state.providerId,
+                .turnStarted, source: .agent, turnId: turnId, providerId: seat.providerId,
                 data: ["reason": JSON(reason)]))
         announceChange()
     }
 
     /// A request outside any turn would have nothing to be closed by.
-    private func beginUnsentTurnIfIdle() {
-        if state.runningTurn == nil { beginUnsentTurn("provider_request") }
+    private func beginUnsentTurnIfIdle(of seat: ProviderSeat) {
+        if state.runningTurn == nil { beginUnsentTurn("provider_request", of: seat) }
     }
 
-    private func appendRequest(_ kind: EventKind, itemId: String?, nativeId: String?, _ data: JSONObject) {
+    private func appendRequest(
+        _ kind: EventKind, from seat: ProviderSeat, itemId: String?, nativeId: String?, _ data: JSONObject
+    ) {
         append(
             EventDraft(
-                kind, source: .agent, turnId: state.runningTurn?.turnId, itemId: itemId, providerId: state.providerId,
+                kind, source: .agent, turnId: turnId(of: seat), itemId: itemId, providerId: seat.providerId,
                 nativeId: nativeId, data: data))
         announceChange()
     }
 
     package func providerSession(_ source: any ProviderSession, ended reason: ProviderEnd) {
-        guard source === provider else { return }
-        detachProvider()
+        guard let seat = seats.values.first(where: { $0.provider === source }) else { return }
+        seat.vacate()
         service.providerEnded(self)
         guard !isDeleted else { return }
+        let hasTurn = state.runningTurn?.providerId == seat.providerId
         switch reason {
         case .stopped:
-            appendStatus("process_exited", ["requested": true])
-            closeTurn(error: nil, status: .interrupted, stopReason: "stopped")
+            appendStatus("process_exited", ["requested": true], of: seat.providerId)
+            if hasTurn { closeTurn(error: nil, status: .interrupted, stopReason: "stopped") }
         case .failedToStart(let failure):
-            closeTurn(error: failure)
+            if hasTurn { closeTurn(error: failure) }
         case .exited(let status, let errorTail):
             var data: JSONObject = [:]
             switch status {
             case .exited(let code): data["exitCode"] = .int(Int64(code))
             case .signaled(let number): data["signal"] = .int(Int64(number))
             }
-            appendStatus("process_exited", data)
-            // One that doesn't heed an interrupt is ended by its adapter: what was asked for has come about.
-            if isInterrupting { return finishInterrupted() }
+            appendStatus("process_exited", data, of: seat.providerId)
             data["stderr"] = JSON(errorTail)
-            closeTurn(
-                error: Failure(
-                    code: "provider_crashed", message: "The provider ended unexpectedly (\(status)).",
-                    recoverable: true, actions: [.retry, .switchProvider], details: data))
+            // One that doesn't heed an interrupt is ended by its adapter: what was asked for has come about.
+            if hasTurn, isInterrupting {
+                closeTurn(error: nil, status: .interrupted, stopReason: "process_ended")
+            } else if hasTurn {
+                let name = service.providers.name(of: seat.providerId)
+                closeTurn(
+                    error: Failure(
+                        code: "provider_crashed", message: "\(name) ended unexpectedly (\(status)).",
+                        recoverable: true, actions: [.retry, .switchProvider], details: data))
+            }
         }
+        // What it asked for or began outside a turn has nobody behind it any more.
+        closeOpenThings(of: seat.providerId, toolStatus: .cancelled)
         // What was sent while the provider was ending.
         startNextTurn()
-        announceChange()
-    }
-
-    private func finishInterrupted() {
-        closeTurn(error: nil, status: .interrupted, stopReason: "process_ended")
         announceChange()
     }
 }

@@ -40,7 +40,7 @@ extension Session {
                 "optionId": data["optionId"] ?? .null, "optionKind": data["optionKind"] ?? .null,
             ])
         log.afterCommit { [weak self] in
-            self?.listeningProvider?.answerPermission(requestId, decision, message: message)
+            self?.provider(of: request)?.answerPermission(requestId, decision, message: message)
         }
         announceChange()
         data["by"] = nil
@@ -65,7 +65,9 @@ extension Session {
         service.audit(
             "question", by: client, session: self,
             details: ["requestId": JSON(requestId), "outcome": data["outcome"] ?? .null])
-        log.afterCommit { [weak self] in self?.listeningProvider?.answerQuestion(requestId, answers: answers) }
+        log.afterCommit { [weak self] in
+            self?.provider(of: request)?.answerQuestion(requestId, answers: answers)
+        }
         announceChange()
         data["by"] = nil
         return data
@@ -129,6 +131,11 @@ extension Session {
                 request.isQuestion ? .questionResolved : .permissionResolved, source: isSynthetic ? .core : .user,
                 turnId: request.turnId, itemId: request.itemId, providerId: request.providerId,
                 nativeId: request.nativeId, isSynthetic: isSynthetic, data: data))
+    }
+
+    /// Who asked, if it still listens.
+    func provider(of request: SessionState.PendingRequest) -> (any ProviderSession)? {
+        seats[request.providerId ?? state.providerId]?.listening
     }
 
     /// Closes a request that nobody can answer any more.

@@ -23,34 +23,54 @@ package struct AcceptedMessage: Equatable, Sendable {
     }
 }
 
-package enum MessageMode: String, Sendable {
+package enum MessageMode: String, Sendable, CaseIterable {
     /// Wait behind the running turn (the default).
     case queue
+    /// Add to the running turn where its provider can, else wait behind it.
+    case steer
     /// Refuse when a turn runs.
     case reject
 }
 
+/// A person's message as a client sent it.
+package struct IncomingMessage: Sendable {
+    package var content: String
+    /// `{name?, mediaType, data | text | uri}` each, checked.
+    package var attachments: [JSON]
+    /// Makes sending again harmless.
+    package var clientMessageId: String?
+    package var mode: MessageMode
+    /// The provider it is for, where the client says so; else the text may begin with a name.
+    package var providerId: String?
+
+    package init(
+        _ content: String, attachments: [JSON] = [], clientMessageId: String? = nil, mode: MessageMode = .queue,
+        providerId: String? = nil
+    ) {
+        self.content = content
+        self.attachments = attachments
+        self.clientMessageId = clientMessageId
+        self.mode = mode
+        self.providerId = providerId
+    }
+}
+
 extension Session {
-    /// Accepts a person's message: it is logged, and its turn begins at once or in its turn.
+    /// Accepts a person's message: it is logged, and its turn begins at once or in its turn, or it joins the one that
+    /// runs.
     ///
     /// - Throws: `payload_too_large`, `invalid_request` (empty), `busy` (mode `reject`, or the queue is full),
     ///   `log_unavailable`, `provider_not_installed` and the like; nothing has changed then.
-    package func accept(
-        _ content: String, clientMessageId: String?, mode: MessageMode, by client: ClientIdentity
-    ) throws(Failure) -> AcceptedMessage {
-        if let clientMessageId, let first = state.accepted[clientMessageId] {
+    package func accept(_ message: IncomingMessage, by client: ClientIdentity) throws(Failure) -> AcceptedMessage {
+        if let clientMessageId = message.clientMessageId, let first = state.accepted[clientMessageId] {
             let position = state.queue.firstIndex { $0.turnId == first.turnId }
             return AcceptedMessage(
                 turnId: first.turnId, seq: first.seq, isQueued: position != nil, position: position.map { $0 + 1 },
                 isDuplicate: true)
         }
-        guard !content.isEmpty else { throw Failure(code: "invalid_request", message: "The message is empty.") }
-        guard content.utf8.count <= settings.maxMessageBytes else {
-            throw Failure(
-                code: "payload_too_large", message: "A message may have at most \(settings.maxMessageBytes) bytes.")
-        }
+        try check(message)
         let isBusy = state.runningTurn != nil || !state.queue.isEmpty
-        if isBusy, mode == .reject {
+        if isBusy, message.mode == .reject {
             throw Failure(code: "busy", message: "A turn is running.", recoverable: true, actions: [.retryLater])
         }
         guard state.queue.count < settings.maxQueue else {
@@ -60,20 +80,23 @@ extension Session {
         }
         try service.requireRunning()
         try requireWritableLog()
-        if let problem = service.providers.problem(with: state.providerId) { throw problem }
+        let addressed =
+            message.providerId ?? MessageAddress.provider(of: message.content, among: state.providerIds)
+        if let problem = service.providers.problem(with: addressed ?? state.providerId) { throw problem }
 
+        if message.mode == .steer, let turn = steerableTurn(for: addressed) {
+            return try steer(message, into: turn, by: client)
+        }
         // Somebody is here again: what was held since a restart may go on.
         releaseQueue(by: client)
         let turnId = "t\(state.turnCount + 1)"
-        var data: JSONObject = ["role": "user", "content": JSON(content), "by": client.json]
-        data["clientMessageId"] = clientMessageId.map { JSON($0) }
+        var data = eventData(of: message, by: client)
+        data["to"] = addressed.map { JSON($0) }
         let record = append(
             EventDraft(
-                .message, source: .user, turnId: turnId, itemId: "\(turnId).user", providerId: state.providerId,
-                data: data))
-        guard record.seq > 0 else {
-            throw Session.logUnavailable(LogError(.inputOutput, "too much waits to be written"))
-        }
+                .message, source: .user, turnId: turnId, itemId: "\(turnId).user",
+                providerId: addressed ?? state.providerId, data: data))
+        try requireKept(record)
         startNextTurn()
         announceChange()
         let position = state.queue.firstIndex { $0.turnId == turnId }
@@ -82,43 +105,129 @@ extension Session {
             isDuplicate: false)
     }
 
+    private func check(_ message: IncomingMessage) throws(Failure) {
+        guard !message.content.isEmpty || !message.attachments.isEmpty else {
+            throw Failure(code: "invalid_request", message: "The message is empty.")
+        }
+        guard message.content.utf8.count <= settings.maxMessageBytes else {
+            throw Failure(
+                code: "payload_too_large", message: "A message may have at most \(settings.maxMessageBytes) bytes.")
+        }
+        try MessageAttachments.check(message.attachments, maxBytes: settings.maxAttachmentBytes)
+        if let providerId = message.providerId, !state.providerIds.contains(providerId) {
+            throw Failure(
+                code: "invalid_request",
+                message:
+                    "\(providerId) does not take part in this session: \(state.providerIds.joined(separator: ", ")).",
+                details: ["field": "providerId"])
+        }
+    }
+
+    private func eventData(of message: IncomingMessage, by client: ClientIdentity) -> JSONObject {
+        var data: JSONObject = ["role": "user", "content": JSON(message.content), "by": client.json]
+        data["clientMessageId"] = message.clientMessageId.map { JSON($0) }
+        if !message.attachments.isEmpty { data["attachments"] = .array(message.attachments) }
+        return data
+    }
+
+    private func requireKept(_ record: EventRecord) throws(Failure) {
+        guard record.seq > 0 else {
+            throw Session.logUnavailable(LogError(.inputOutput, "too much waits to be written"))
+        }
+    }
+
+    // MARK: Adding to a turn
+
+    /// The running turn, if its provider can be told more and is the one that is addressed.
+    private func steerableTurn(for addressed: String?) -> SessionState.RunningTurn? {
+        guard let turn = state.runningTurn, !isInterrupting, (addressed ?? turn.providerId) == turn.providerId,
+            let seat = runningSeat, seat.handedTurnId == turn.turnId, seat.listening?.capabilities.steer == true
+        else { return nil }
+        return turn
+    }
+
+    private func steer(
+        _ message: IncomingMessage, into turn: SessionState.RunningTurn, by client: ClientIdentity
+    ) throws(Failure) -> AcceptedMessage {
+        var data = eventData(of: message, by: client)
+        data["steer"] = true
+        let record = append(
+            EventDraft(.message, source: .user, turnId: turn.turnId, providerId: turn.providerId, data: data))
+        try requireKept(record)
+        log.afterCommit { [weak self] in
+            guard let self, !isDeleted else { return }
+            let prompt = Prompt(
+                MessageAddress.provider(of: message.content, among: state.providerIds) == nil
+                    ? message.content : MessageAddress.textWithoutName(message.content),
+                attachments: message.attachments.compactMap(MessageAttachments.attachment))
+            if state.runningTurn?.turnId == turn.turnId, runningSeat?.listening?.steer(prompt) == true { return }
+            // The turn ended meanwhile, or its provider can't take it just now: a turn of its own, then.
+            queueSteered(message, seq: record.seq, providerId: turn.providerId)
+        }
+        return AcceptedMessage(
+            turnId: turn.turnId, seq: record.seq, isQueued: false, position: nil, isDuplicate: false)
+    }
+
+    private func queueSteered(_ message: IncomingMessage, seq: Int, providerId: String) {
+        var data: JSONObject = [
+            "turnId": JSON("t\(state.turnCount + 1)"), "messageSeq": JSON(seq), "content": JSON(message.content),
+        ]
+        data["clientMessageId"] = message.clientMessageId.map { JSON($0) }
+        if !message.attachments.isEmpty { data["attachments"] = true }
+        appendStatus("steer_queued", data, of: providerId)
+        startNextTurn()
+        announceChange()
+    }
+
+    // MARK: Beginning
+
     /// Begins the turn of the message that has waited longest, if none runs.
     func startNextTurn() {
-        guard state.runningTurn == nil, !state.isHeld, !isDeleted, !isProviderStopping,
-            let next = state.queue.first, service.mayBegin(self)
+        guard state.runningTurn == nil, !state.isHeld, !state.isPaused, !isDeleted, let next = state.queue.first
         else { return }
-        append(EventDraft(.turnStarted, source: .core, turnId: next.turnId, providerId: state.providerId))
+        let seat = seat(next.providerId ?? state.providerId)
+        guard !seat.isStopping, service.mayBegin(self) else { return }
+        append(EventDraft(.turnStarted, source: .core, turnId: next.turnId, providerId: seat.providerId))
         isInterrupting = false
         announceChange()
         log.afterCommit { [weak self] in
-            self?.service.whenProvidersMayStart { self?.begin(next) }
+            self?.service.whenProvidersMayStart { self?.begin(next, seat) }
         }
     }
 
-    private func begin(_ message: SessionState.QueuedMessage) {
+    private func begin(_ message: SessionState.QueuedMessage, _ seat: ProviderSeat) {
         // Much may have happened since the turn was written down.
-        guard state.runningTurn?.turnId == message.turnId, !isDeleted, let provider = runningProvider() else { return }
-        handedTurnId = message.turnId
-        provider.send(Prompt(message.content), turnId: message.turnId)
+        guard state.runningTurn?.turnId == message.turnId, !isDeleted else { return }
+        let isNew = seat.provider == nil
+        do throws(Failure) {
+            if isNew { try start(seat) }
+        } catch {
+            return closeTurn(error: error)
+        }
+        // It may have failed already.
+        guard let provider = seat.provider, state.runningTurn?.turnId == message.turnId else { return }
+        var prompt = Prompt(message.providerId == nil ? message.content : addressedText(of: message))
+        prompt.context = carryContext(to: seat.providerId)
+        if message.hasAttachments { prompt.attachments = attachments(of: message) }
+        seat.handedTurnId = message.turnId
+        provider.send(prompt, turnId: message.turnId)
         if isInterrupting { provider.interrupt() }
     }
 
-    /// The provider's process, started if there is none. When it can't be made the turn has been closed.
-    private func runningProvider() -> (any ProviderSession)? {
-        if let provider { return provider }
-        let start = ProviderStart(
-            sessionId: id, workspace: state.workspace, model: state.model, mode: state.mode,
-            resumeNativeSessionId: state.nativeSessionIds[state.providerId], knownCostUsd: state.costUsd)
-        do throws(Failure) {
-            let made = try service.providers.makeSession(state.providerId, start)
-            attach(made)
-            // It may have failed already.
-            return provider
-        } catch {
-            closeTurn(error: error)
-            return nil
-        }
+    /// The name by which a provider was addressed is not part of what it is told.
+    private func addressedText(of message: SessionState.QueuedMessage) -> String {
+        MessageAddress.provider(of: message.content, among: state.providerIds) == message.providerId
+            ? MessageAddress.textWithoutName(message.content) : message.content
     }
+
+    private func attachments(of message: SessionState.QueuedMessage) -> [Attachment] {
+        guard let record = try? log.read(before: message.seq + 1, limit: 1).first, record.seq == message.seq else {
+            return []
+        }
+        return (record.data["attachments"]?.arrayValue ?? []).compactMap(MessageAttachments.attachment)
+    }
+
+    // MARK: Ending
 
     /// Asks for the running turn to end. Idle: does nothing.
     /// - Returns: whether a turn is being interrupted.
@@ -128,7 +237,7 @@ extension Session {
         isInterrupting = true
         appendStatus("interrupt_requested", by: client)
         whenKeptOrLogFails { [weak self] in
-            guard let self, isInterrupting, let provider = listeningProvider else { return }
+            guard let self, isInterrupting, let provider = runningSeat?.listening else { return }
             provider.interrupt()
         }
         return true
@@ -139,7 +248,7 @@ extension Session {
         guard let turn = state.runningTurn else { return }
         if let error {
             append(
-                EventDraft(.error, source: .core, turnId: turn.turnId, providerId: state.providerId, data: error.json))
+                EventDraft(.error, source: .core, turnId: turn.turnId, providerId: turn.providerId, data: error.json))
         }
         finishTurn(TurnOutcome(status: status, stopReason: stopReason), isSynthetic: true)
     }
@@ -147,7 +256,7 @@ extension Session {
     /// Writes the end of the running turn, after closing whatever it left open.
     func finishTurn(_ outcome: TurnOutcome, isSynthetic: Bool) {
         guard let turn = state.runningTurn else { return }
-        closeOpenThings(toolStatus: outcome.status == .interrupted ? .cancelled : .failed)
+        closeOpenThings(of: turn.providerId, toolStatus: outcome.status == .interrupted ? .cancelled : .failed)
         var data: JSONObject = ["status": JSON(outcome.status.rawValue)]
         data["stopReason"] = outcome.stopReason.map { JSON($0) }
         if let usage = outcome.usage {
@@ -158,9 +267,10 @@ extension Session {
         data["durationMs"] = JSON(outcome.durationMs ?? max(0, elapsed))
         append(
             EventDraft(
-                .turnCompleted, source: isSynthetic ? .core : .agent, turnId: turn.turnId, providerId: state.providerId,
+                .turnCompleted, source: isSynthetic ? .core : .agent, turnId: turn.turnId, providerId: turn.providerId,
                 isSynthetic: isSynthetic, data: data))
         isInterrupting = false
+        dismissLeaving()
         // What failed once, for want of a login or a quota, would fail for all that waits: a person decides.
         if outcome.status == .failed, !state.queue.isEmpty { hold("the turn before failed") }
         service.turnFinished(self, outcome)
@@ -169,74 +279,34 @@ extension Session {
     }
 
     /// Closes requests, tools and streaming text that a turn's end leaves open.
-    func closeOpenThings(toolStatus: ToolStatus) {
-        for request in state.pending {
+    /// - Parameter providerId: whose; nil: everybody's.
+    func closeOpenThings(of providerId: String? = nil, toolStatus: ToolStatus) {
+        func isMeant(_ owner: String?) -> Bool { providerId == nil || owner == nil || owner == providerId }
+        for request in state.pending where isMeant(request.providerId) {
             resolveCancelled(request)
             // A provider that still waits for it (for a task in the background) must not wait for ever.
             if request.isQuestion {
-                listeningProvider?.answerQuestion(request.requestId, answers: nil)
+                provider(of: request)?.answerQuestion(request.requestId, answers: nil)
             } else {
-                listeningProvider?.answerPermission(request.requestId, .cancelled, message: nil)
+                provider(of: request)?.answerPermission(request.requestId, .cancelled, message: nil)
             }
         }
-        for tool in state.openTools {
+        for tool in state.openTools where isMeant(tool.providerId) {
             append(
                 EventDraft(
-                    .toolResult, source: .core, turnId: tool.turnId, itemId: tool.itemId, providerId: state.providerId,
+                    .toolResult, source: .core, turnId: tool.turnId, itemId: tool.itemId, providerId: tool.providerId,
                     nativeId: tool.nativeId, isSynthetic: true,
                     data: ["status": JSON(toolStatus.rawValue), "content": ""]))
         }
         // What clients have seen stream is kept, even though the provider never finished it.
-        for item in openItems.takeAll() where item.kind != .toolOutput && !item.text.isEmpty {
+        for item in openItems.takeAll(where: isMeant) where item.kind != .toolOutput && !item.text.isEmpty {
             let kind: EventKind = item.kind == .thinking ? .thinking : .message
             var data: JSONObject = ["content": JSON(item.text), "partial": true]
             if kind == .message { data["role"] = "assistant" }
             append(
                 EventDraft(
-                    kind, source: .agent, turnId: item.turnId, itemId: item.itemId, providerId: state.providerId,
+                    kind, source: .agent, turnId: item.turnId, itemId: item.itemId, providerId: item.providerId,
                     isSynthetic: true, data: data))
-        }
-    }
-
-    // MARK: The queue
-
-    /// Takes back a message that still waits.
-    package func withdraw(_ turnId: String, by client: ClientIdentity) throws(Failure) {
-        guard state.queue.contains(where: { $0.turnId == turnId }) else {
-            throw Failure(code: "turn_not_queued", message: "No message with turn \(turnId) is waiting.")
-        }
-        try requireWritableLog()
-        appendStatus("withdrawn", ["turnId": JSON(turnId)], by: client)
-        announceChange()
-    }
-
-    /// What waits goes on only when somebody says so.
-    func hold(_ reason: String) {
-        guard !state.isHeld else { return }
-        appendStatus("queue_held", ["reason": JSON(reason)])
-        announceChange()
-    }
-
-    /// Lets a held queue go on.
-    package func releaseQueue(by client: ClientIdentity?) {
-        guard state.isHeld else { return }
-        appendStatus("queue_released", by: client)
-        startNextTurn()
-        announceChange()
-    }
-
-    /// Closes what a daemon that died left open. Called once, when the log has been read again.
-    func closeAfterRestart() {
-        let wasRunning = state.runningTurn != nil
-        guard wasRunning || !state.pending.isEmpty || !state.openTools.isEmpty || !state.queue.isEmpty else { return }
-        if wasRunning { appendStatus("recovered", ["reason": "the daemon stopped while a turn was running"]) }
-        // Held before the turn ends: what waited was written for a conversation that was cut, so a person says whether
-        // it still holds.
-        if !state.queue.isEmpty { hold("the daemon was restarted") }
-        if wasRunning {
-            finishTurn(TurnOutcome(status: .interrupted, stopReason: "daemon_restarted"), isSynthetic: true)
-        } else {
-            closeOpenThings(toolStatus: .cancelled)
         }
     }
 }

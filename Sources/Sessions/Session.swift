@@ -5,7 +5,7 @@ package import HubProtocol
 package import JSON
 import Providers
 
-/// One conversation: its log, the turn that runs, what waits, and the provider behind it.
+/// One conversation: its log, the turn that runs, what waits, and the providers behind it.
 ///
 /// Loop-confined. Everything that happens is appended to the log first; clients hear of it, and providers are told,
 /// when it is in the file.
@@ -14,10 +14,8 @@ package final class Session {
     let loop: EventLoop
     let settings: SessionSettings
     unowned let service: SessionService
-    /// The process behind the session, from its start to its end.
-    private(set) var provider: (any ProviderSession)?
-    /// The provider was told to end: it takes nothing more, and no turn begins until it is gone.
-    private(set) var isProviderStopping = false
+    /// By provider identifier, of those that have been needed since the session was loaded.
+    var seats: [String: ProviderSeat] = [:]
     var openItems = OpenItems()
     /// The newest messages; nil until somebody asked.
     private var messages: [EventRecord]?
@@ -28,8 +26,6 @@ package final class Session {
     var isDeleted = false
     /// The log was so full that events had to be refused.
     private var hasLostEvents = false
-    /// The last turn that the provider was given, or began by itself: only that one can it end.
-    var handedTurnId: String?
     /// One interrupt is enough for a turn.
     var isInterrupting = false
 
@@ -53,36 +49,10 @@ package final class Session {
         shown.lastSeq = log.committedSeq
         return shown
     }
-    package var providerProcessId: Int32? { provider?.processId }
 
     /// Nothing runs, waits or is asked, and no process is held.
     package var isQuiet: Bool {
         state.runningTurn == nil && state.pending.isEmpty && (state.queue.isEmpty || state.isHeld)
-    }
-
-    // MARK: The provider
-
-    /// The provider as long as it takes what it is told.
-    var listeningProvider: (any ProviderSession)? { isProviderStopping ? nil : provider }
-
-    func attach(_ made: any ProviderSession) {
-        made.delegate = self
-        provider = made
-        made.start()
-        if let pid = provider?.processId { appendStatus("process_started", ["pid": .int(Int64(pid))]) }
-    }
-
-    /// From now on the provider hears nothing more, until `stopProvider` ends it.
-    func silenceProvider() { isProviderStopping = provider != nil }
-
-    func stopProvider() {
-        silenceProvider()
-        provider?.stop()
-    }
-
-    func detachProvider() {
-        provider = nil
-        isProviderStopping = false
     }
 
     // MARK: Writing
@@ -107,14 +77,16 @@ package final class Session {
     }
 
     @discardableResult
-    func appendStatus(_ type: String, _ data: JSONObject = [:], source: EventSource = .core, by: ClientIdentity? = nil)
-        -> EventRecord
-    {
+    func appendStatus(
+        _ type: String, _ data: JSONObject = [:], source: EventSource = .core, of providerId: String? = nil,
+        by: ClientIdentity? = nil
+    ) -> EventRecord {
         var object = (["type": JSON(type)] as JSONObject).merging(data)
         object["by"] = by?.json
         return append(
             EventDraft(
-                .status, source: source, turnId: state.runningTurn?.turnId, providerId: state.providerId, data: object))
+                .status, source: source, turnId: state.runningTurn?.turnId, providerId: providerId ?? state.providerId,
+                data: object))
     }
 
     /// Tells clients, once what is appended so far is in the file, that the record looks different now.
@@ -150,7 +122,7 @@ package final class Session {
     private func logRecovered() {
         guard hasLostEvents else { return }
         hasLostEvents = false
-        stopProvider()
+        stopProviders()
         closeTurn(
             error: Failure(
                 code: "log_unavailable",

@@ -8,7 +8,8 @@ extension SessionState {
         var object: JSONObject = [
             "id": JSON(sessionId), "providerId": JSON(providerId), "providerIds": JSON(providerIds),
             "title": title.map { JSON($0) } ?? .null, "status": JSON(status.rawValue), "workspace": JSON(workspace),
-            "model": model.map { JSON($0) } ?? .null, "mode": mode.map { JSON($0) } ?? .null, "tags": JSON(tags),
+            "model": model.map { JSON($0) } ?? .null, "mode": mode.map { JSON($0) } ?? .null,
+            "effort": effort.map { JSON($0) } ?? .null, "tags": JSON(tags),
             "createdAt": JSON(createdAt.description), "updatedAt": JSON(updatedAt.description),
             "lastSeq": JSON(lastSeq),
         ]
@@ -20,14 +21,23 @@ extension SessionState {
         object["usage"] = .object(usage)
         object["costUsd"] = JSON(costUsd)
         object["queue"] = .array(
-            queue.map { message in
-                var object: JSONObject = ["turnId": JSON(message.turnId), "content": JSON(message.preview)]
+            queue.enumerated().map { index, message in
+                var object: JSONObject = [
+                    "turnId": JSON(message.turnId), "content": JSON(message.preview), "position": JSON(index + 1),
+                ]
+                object["providerId"] = message.providerId.map { JSON($0) }
                 object["clientMessageId"] = message.clientMessageId.map { JSON($0) }
                 return .object(object)
             })
         object["turn"] =
-            runningTurn.map { ["turnId": JSON($0.turnId), "startedAt": JSON($0.startedAt.description)] } ?? .null
+            runningTurn.map {
+                [
+                    "turnId": JSON($0.turnId), "startedAt": JSON($0.startedAt.description),
+                    "providerId": JSON($0.providerId),
+                ]
+            } ?? .null
         object["held"] = JSON(isHeld)
+        object["paused"] = JSON(isPaused)
         return object
     }
 
@@ -61,5 +71,7 @@ extension EventRecord {
     }
 
     /// What only some messages have, in the order of the payload.
-    package static let rarerMessageMembers = ["clientMessageId", "parentItemId", "partial", "by"]
+    package static let rarerMessageMembers = [
+        "clientMessageId", "attachments", "steer", "parentItemId", "partial", "by",
+    ]
 }

@@ -19,6 +19,13 @@ package final class SessionService {
     /// The wall clock; injected in tests.
     let clock: () -> Timestamp
 
+    /// The session's record, with what its log doesn't know.
+    package func record(of state: SessionState) -> JSONObject {
+        var record = state.record
+        record["placeInLine"] = placeInLine(state.sessionId).map { JSON($0) } ?? .null
+        return record
+    }
+
     /// Those in memory.
     package private(set) var loaded: [String: Session] = [:]
     /// Those known from the last look at the disk and not in memory.
@@ -107,8 +114,9 @@ package final class SessionService {
     package struct Creation: Sendable {
         package var providerId: String
         package var workspace: String
-        package var model: String?
-        package var mode: String?
+        /// Others that take part beside `providerId`.
+        package var providerIds: [String] = []
+        package var choice = SessionState.Choice()
         package var title: String?
         package var tags: [String] = []
         package var settings: JSONObject = [:]
@@ -124,11 +132,16 @@ package final class SessionService {
     package func create(_ creation: Creation, by client: ClientIdentity) throws(Failure) -> Session {
         try requireRunning()
         if let problem = providers.problem(with: creation.providerId) { throw problem }
+        if !creation.providerIds.isEmpty { try Session.check(members: creation.providerIds, providers) }
         try requireDirectory(creation.workspace)
         var data: JSONObject = [:]
         if let title = creation.title { data["title"] = JSON(try Session.checkedTitle(title)) }
-        if let model = creation.model { data["model"] = JSON(try Session.checkedName(model, "model")) }
-        if let mode = creation.mode { data["mode"] = JSON(try Session.checkedName(mode, "mode")) }
+        try Session.check(creation.choice)
+        let defaults = providers.defaults(of: creation.providerId)
+        data["model"] = (creation.choice.model ?? defaults.model).map { JSON($0) }
+        data["mode"] = (creation.choice.mode ?? defaults.mode).map { JSON($0) }
+        data["effort"] = (creation.choice.effort ?? defaults.effort).map { JSON($0) }
+        if !creation.providerIds.isEmpty { data["providerIds"] = JSON(creation.providerIds) }
         if !creation.tags.isEmpty { data["tags"] = JSON(try Session.checkedTags(creation.tags)) }
         if !creation.settings.isEmpty { data["settings"] = .object(creation.settings) }
         let header = LogHeader(
@@ -160,9 +173,9 @@ package final class SessionService {
         do throws(LogError) { try store.delete(sessionId) } catch { throw Session.logUnavailable(error) }
         session.isDeleted = true
         loaded[sessionId] = nil
-        if session.provider != nil {
+        if session.hasProvider {
             retiring[ObjectIdentifier(session)] = session
-            session.stopProvider()
+            session.stopProviders()
         }
         audit("session_deleted", by: client, session: session, details: [:])
         observer?.sessionDeleted(sessionId)
@@ -175,7 +188,9 @@ package final class SessionService {
     /// Sessions that are being taken out of memory while their provider's process still ends.
     private var retiring: [ObjectIdentifier: Session] = [:]
 
-    func providerEnded(_ session: Session) { retiring[ObjectIdentifier(session)] = nil }
+    func providerEnded(_ session: Session) {
+        if !session.hasProvider { retiring[ObjectIdentifier(session)] = nil }
+    }
 
     private func scheduleSweep() {
         sweep = loop.schedule(after: .seconds(max(1, min(60, settings.unloadAfter / 4)))) { [weak self] in
@@ -190,8 +205,8 @@ package final class SessionService {
             guard now - session.lastActivity > .seconds(settings.unloadAfter),
                 session.log.committedSeq == session.log.lastSeq
             else { continue }
-            if session.provider != nil {
-                session.stopProvider()
+            if session.hasProvider {
+                session.stopProviders()
                 continue
             }
             stored[session.id] = session.state
@@ -210,7 +225,7 @@ package final class SessionService {
             session.hold("the daemon was stopped")
         }
         waitForTurns(until: loop.now + grace) { [self] in
-            for session in loaded.values { session.stopProvider() }
+            for session in loaded.values { session.stopProviders() }
             waitForProviders(done)
         }
     }
@@ -232,7 +247,7 @@ package final class SessionService {
     }
 
     private func waitForProviders(_ done: @escaping () -> Void) {
-        guard loaded.values.contains(where: { $0.provider != nil }) || !retiring.isEmpty else { return done() }
+        guard loaded.values.contains(where: \.hasProvider) || !retiring.isEmpty else { return done() }
         loop.schedule(after: .milliseconds(20)) { [self] in waitForProviders(done) }
     }
 
@@ -240,6 +255,11 @@ package final class SessionService {
 
     /// Sessions whose next turn waits for one of another session to end, in order.
     private var waitingForRoom: [String] = []
+
+    /// The session's place among those whose next turn waits for room, 1 for the first; nil when it doesn't.
+    package func placeInLine(_ sessionId: String) -> Int? {
+        waitingForRoom.firstIndex(of: sessionId).map { $0 + 1 }
+    }
 
     /// Whether a turn may begin now; if not, the session is called when it may.
     func mayBegin(_ session: Session) -> Bool {
@@ -258,7 +278,11 @@ package final class SessionService {
         // Those that waited come before the session that has just had its turn.
         let waiting = waitingForRoom
         waitingForRoom = []
-        for sessionId in waiting { loaded[sessionId]?.startNextTurn() }
+        for sessionId in waiting {
+            loaded[sessionId]?.startNextTurn()
+            // It moved up.
+            loaded[sessionId]?.announceChange()
+        }
     }
 
     // MARK: Bookkeeping

@@ -4,7 +4,7 @@ package import JSON
 
 extension SessionState {
     /// The version of the checkpoint's form. One of another version is ignored, and the log is folded anew.
-    private static let checkpointVersion = 1
+    private static let checkpointVersion = 2
 
     package var checkpoint: JSON {
         var object: JSONObject = [
@@ -12,27 +12,34 @@ extension SessionState {
             "providerIds": JSON(providerIds), "titleGiven": JSON(isTitleGiven), "tags": JSON(tags),
             "updatedAt": .int(updatedAt.milliseconds), "lastSeq": JSON(lastSeq), "input": JSON(inputTokens),
             "output": JSON(outputTokens), "cached": JSON(cachedTokens), "cost": JSON(costUsd),
-            "held": JSON(isHeld), "turns": JSON(turnCount), "resolved": JSON(resolvedRequests),
+            "held": JSON(isHeld), "paused": JSON(isPaused), "turns": JSON(turnCount),
+            "resolved": JSON(resolvedRequests),
         ]
         object["title"] = title.map { JSON($0) }
-        object["model"] = model.map { JSON($0) }
-        object["mode"] = mode.map { JSON($0) }
         object["contextUsed"] = contextUsed.map { JSON($0) }
         object["contextWindow"] = contextWindow.map { JSON($0) }
         object["lastTurn"] = lastTurnStatus.map { JSON($0) }
-        object["native"] = .object(
-            JSONObject(members: nativeSessionIds.sorted { $0.key < $1.key }.map { ($0, JSON($1)) }))
+        object["choices"] = .object(
+            JSONObject(members: choices.sorted { $0.key < $1.key }.map { ($0, $1.json) }))
+        object["memories"] = .object(
+            JSONObject(members: memories.sorted { $0.key < $1.key }.map { ($0, $1.json) }))
         object["accepted"] = .object(
             JSONObject(
                 members: accepted.sorted { $0.value.seq < $1.value.seq }
                     .map { ($0, [JSON($1.turnId), JSON($1.seq)]) }))
         object["queue"] = .array(
             queue.map { message in
-                var object: JSONObject = ["turnId": JSON(message.turnId), "content": JSON(message.content)]
+                var object: JSONObject = [
+                    "turnId": JSON(message.turnId), "seq": JSON(message.seq), "content": JSON(message.content),
+                ]
                 object["clientMessageId"] = message.clientMessageId.map { JSON($0) }
+                object["to"] = message.providerId.map { JSON($0) }
+                if message.hasAttachments { object["attachments"] = true }
                 return .object(object)
             })
-        if let turn = runningTurn { object["turn"] = [JSON(turn.turnId), .int(turn.startedAt.milliseconds)] }
+        if let turn = runningTurn {
+            object["turn"] = [JSON(turn.turnId), .int(turn.startedAt.milliseconds), JSON(turn.providerId)]
+        }
         object["pending"] = .array(
             pending.map { request in
                 var object: JSONObject = ["question": JSON(request.isQuestion), "data": .object(request.data)]
@@ -46,6 +53,7 @@ extension SessionState {
             openTools.map { tool in
                 var object: JSONObject = ["itemId": JSON(tool.itemId)]
                 object["turnId"] = tool.turnId.map { JSON($0) }
+                object["providerId"] = tool.providerId.map { JSON($0) }
                 object["nativeId"] = tool.nativeId.map { JSON($0) }
                 return .object(object)
             })
@@ -64,8 +72,6 @@ extension SessionState {
         title = json["title"]?.stringValue
         isTitleGiven = json["titleGiven"]?.boolValue ?? false
         tags = strings("tags")
-        model = json["model"]?.stringValue
-        mode = json["mode"]?.stringValue
         self.updatedAt = Timestamp(milliseconds: Int64(updatedAt))
         self.lastSeq = lastSeq
         inputTokens = json["input"]?.intValue ?? 0
@@ -76,23 +82,30 @@ extension SessionState {
         contextWindow = json["contextWindow"]?.intValue
         lastTurnStatus = json["lastTurn"]?.stringValue
         isHeld = json["held"]?.boolValue ?? false
+        isPaused = json["paused"]?.boolValue ?? false
         turnCount = json["turns"]?.intValue ?? 0
         resolvedRequests = strings("resolved")
-        for (key, value) in json["native"]?.objectValue ?? [:] { nativeSessionIds[key] = value.stringValue }
+        for (key, value) in json["choices"]?.objectValue ?? [:] { choices[key] = Choice(value) }
+        for (key, value) in json["memories"]?.objectValue ?? [:] { memories[key] = ProviderMemory(value) }
         for (key, value) in json["accepted"]?.objectValue ?? [:] {
             guard let turnId = value[0]?.stringValue, let seq = value[1]?.intValue else { return nil }
             accepted[key] = Accepted(turnId: turnId, seq: seq)
         }
         for entry in json["queue"]?.arrayValue ?? [] {
-            guard let turnId = entry["turnId"]?.stringValue, let content = entry["content"]?.stringValue else {
-                return nil
-            }
+            guard let turnId = entry["turnId"]?.stringValue, let seq = entry["seq"]?.intValue,
+                let content = entry["content"]?.stringValue
+            else { return nil }
             queue.append(
                 QueuedMessage(
-                    turnId: turnId, content: content, clientMessageId: entry["clientMessageId"]?.stringValue))
+                    turnId: turnId, seq: seq, content: content, clientMessageId: entry["clientMessageId"]?.stringValue,
+                    providerId: entry["to"]?.stringValue, hasAttachments: entry["attachments"]?.boolValue ?? false))
         }
-        if let turnId = json["turn"]?[0]?.stringValue, let startedAt = json["turn"]?[1]?.intValue {
-            runningTurn = RunningTurn(turnId: turnId, startedAt: Timestamp(milliseconds: Int64(startedAt)))
+        if let turn = json["turn"], !turn.isNull {
+            guard let turnId = turn[0]?.stringValue, let startedAt = turn[1]?.intValue,
+                let providerId = turn[2]?.stringValue
+            else { return nil }
+            runningTurn = RunningTurn(
+                turnId: turnId, startedAt: Timestamp(milliseconds: Int64(startedAt)), providerId: providerId)
         }
         for entry in json["pending"]?.arrayValue ?? [] {
             guard let data = entry["data"]?.objectValue, let requestId = data["requestId"]?.stringValue else {
@@ -108,7 +121,24 @@ extension SessionState {
             guard let itemId = entry["itemId"]?.stringValue else { return nil }
             openTools.append(
                 OpenTool(
-                    itemId: itemId, turnId: entry["turnId"]?.stringValue, nativeId: entry["nativeId"]?.stringValue))
+                    itemId: itemId, turnId: entry["turnId"]?.stringValue,
+                    providerId: entry["providerId"]?.stringValue, nativeId: entry["nativeId"]?.stringValue))
         }
+    }
+}
+
+extension SessionState.Choice {
+    var json: JSON {
+        var object: JSONObject = [:]
+        object["model"] = model.map { JSON($0) }
+        object["mode"] = mode.map { JSON($0) }
+        object["effort"] = effort.map { JSON($0) }
+        return .object(object)
+    }
+
+    init(_ json: JSON) {
+        model = json["model"]?.stringValue
+        mode = json["mode"]?.stringValue
+        effort = json["effort"]?.stringValue
     }
 }

@@ -10,8 +10,13 @@ package import JSON
 package struct SessionState: LogFold, Equatable, Sendable {
     package struct QueuedMessage: Equatable, Sendable {
         package var turnId: String
+        /// Its event, which has the attachments.
+        package var seq: Int
         package var content: String
         package var clientMessageId: String?
+        /// The provider that it addresses by name; nil: whichever is the session's when its turn begins.
+        package var providerId: String?
+        package var hasAttachments = false
 
         /// Its beginning. The record goes to everybody at every change, so a queue of long messages must not make it
         /// large; the whole text is in the message's own event.
@@ -24,6 +29,20 @@ package struct SessionState: LogFold, Equatable, Sendable {
     package struct RunningTurn: Equatable, Sendable {
         package var turnId: String
         package var startedAt: Timestamp
+        package var providerId: String
+    }
+
+    /// What a provider is set to in this session; nil: the provider's own default.
+    package struct Choice: Equatable, Sendable {
+        package var model: String?
+        package var mode: String?
+        package var effort: String?
+
+        package init(model: String? = nil, mode: String? = nil, effort: String? = nil) {
+            self.model = model
+            self.mode = mode
+            self.effort = effort
+        }
     }
 
     /// A permission or question that nobody has answered yet.
@@ -41,6 +60,7 @@ package struct SessionState: LogFold, Equatable, Sendable {
     package struct OpenTool: Equatable, Sendable {
         package var itemId: String
         package var turnId: String?
+        package var providerId: String?
         package var nativeId: String?
     }
 
@@ -57,8 +77,7 @@ package struct SessionState: LogFold, Equatable, Sendable {
     package internal(set) var title: String?
     package internal(set) var isTitleGiven = false
     package internal(set) var tags: [String] = []
-    package internal(set) var model: String?
-    package internal(set) var mode: String?
+    package internal(set) var choices: [String: Choice] = [:]
     package internal(set) var updatedAt: Timestamp
     package internal(set) var lastSeq = 0
     /// Totals over all turns.
@@ -68,13 +87,16 @@ package struct SessionState: LogFold, Equatable, Sendable {
     package internal(set) var costUsd = 0.0
     package internal(set) var contextUsed: Int?
     package internal(set) var contextWindow: Int?
-    package internal(set) var nativeSessionIds: [String: String] = [:]
+    /// What each provider has of this conversation.
+    package internal(set) var memories: [String: ProviderMemory] = [:]
     package internal(set) var queue: [QueuedMessage] = []
     package internal(set) var runningTurn: RunningTurn?
     package internal(set) var pending: [PendingRequest] = []
     package internal(set) var openTools: [OpenTool] = []
     package internal(set) var lastTurnStatus: String?
     package internal(set) var isHeld = false
+    /// Somebody paused the session: no turn begins until it is resumed.
+    package internal(set) var isPaused = false
     package internal(set) var turnCount = 0
     /// The first result of each message a client has named, for as long as the session lives.
     package internal(set) var accepted: [String: Accepted] = [:]
@@ -91,6 +113,12 @@ package struct SessionState: LogFold, Equatable, Sendable {
         providerIds = [header.providerId]
         updatedAt = header.createdAt
     }
+
+    /// What the session's provider is set to.
+    package var choice: Choice { choices[providerId] ?? Choice() }
+    package var model: String? { choice.model }
+    package var mode: String? { choice.mode }
+    package var effort: String? { choice.effort }
 
     package enum Status: String, Sendable, CaseIterable {
         case idle, running, waiting, failed
@@ -112,7 +140,10 @@ package struct SessionState: LogFold, Equatable, Sendable {
         case .toolCall:
             guard let itemId = record.itemId else { break }
             openTools.removeAll { $0.itemId == itemId }
-            openTools.append(OpenTool(itemId: itemId, turnId: record.turnId, nativeId: record.draft.nativeId))
+            openTools.append(
+                OpenTool(
+                    itemId: itemId, turnId: record.turnId, providerId: record.draft.providerId,
+                    nativeId: record.draft.nativeId))
         case .toolResult: openTools.removeAll { $0.itemId == record.itemId }
         case .permissionRequested, .questionRequested: applyRequest(record)
         case .permissionResolved, .questionResolved:
@@ -123,8 +154,11 @@ package struct SessionState: LogFold, Equatable, Sendable {
         case .usage:
             contextUsed = record.data["contextUsed"]?.intValue ?? contextUsed
             contextWindow = record.data["contextWindow"]?.intValue ?? contextWindow
-        case .status: applyStatus(record.data)
-        case .thinking, .diff, .plan, .quota, .error, .custom: break
+        case .status: applyStatus(record)
+        case .error:
+            // Its own session is gone: what it is told from now on, it is told as to a stranger.
+            if record.data["code"] == "resume_failed" { memories[record.draft.providerId ?? providerId]?.forget() }
+        case .thinking, .diff, .plan, .quota, .custom: break
         }
     }
 
@@ -132,8 +166,13 @@ package struct SessionState: LogFold, Equatable, Sendable {
         guard record.draft.source == .user, let turnId = record.turnId else { return }
         let content = record.data["content"]?.stringValue ?? ""
         let clientMessageId = record.data["clientMessageId"]?.stringValue
-        queue.append(QueuedMessage(turnId: turnId, content: content, clientMessageId: clientMessageId))
         if let clientMessageId { accepted[clientMessageId] = Accepted(turnId: turnId, seq: record.seq) }
+        // What was added to a running turn waits for nothing.
+        guard record.data["steer"]?.boolValue != true else { return }
+        queue.append(
+            QueuedMessage(
+                turnId: turnId, seq: record.seq, content: content, clientMessageId: clientMessageId,
+                providerId: record.data["to"]?.stringValue, hasAttachments: record.data["attachments"] != nil))
         turnCount += 1
         if title == nil { title = SessionState.title(from: content) }
     }
@@ -143,12 +182,17 @@ package struct SessionState: LogFold, Equatable, Sendable {
         // A turn that nobody sent has no message before it, and takes a number of its own.
         if !queue.contains(where: { $0.turnId == turnId }) { turnCount += 1 }
         queue.removeAll { $0.turnId == turnId }
-        runningTurn = RunningTurn(turnId: turnId, startedAt: record.timestamp)
+        runningTurn = RunningTurn(
+            turnId: turnId, startedAt: record.timestamp, providerId: record.draft.providerId ?? providerId)
     }
 
     private mutating func applyTurnCompleted(_ record: EventRecord) {
         runningTurn = nil
         lastTurnStatus = record.data["status"]?.stringValue
+        let providerId = record.draft.providerId ?? providerId
+        memories[providerId, default: ProviderMemory()].turnEnded(
+            record.turnId, at: record.seq, hasFailed: lastTurnStatus == "failed",
+            costUsd: record.data["costUsd"]?.doubleValue)
         if let usage = record.data["usage"] {
             inputTokens &+= usage["input"]?.intValue ?? 0
             outputTokens &+= usage["output"]?.intValue ?? 0
@@ -168,28 +212,50 @@ package struct SessionState: LogFold, Equatable, Sendable {
                 data: record.data))
     }
 
-    private mutating func applyStatus(_ data: JSONObject) {
+    private mutating func applyStatus(_ record: EventRecord) {
+        let data = record.data
+        let providerId = record.draft.providerId ?? providerId
         switch data["type"]?.stringValue {
         case "created":
             if let given = data["title"]?.stringValue {
                 title = given
                 isTitleGiven = true
             }
-            model = data["model"]?.stringValue ?? model
-            mode = data["mode"]?.stringValue ?? mode
+            choose(data, of: providerId)
             tags = data["tags"]?.arrayValue?.compactMap(\.stringValue) ?? tags
+            for member in data["providerIds"]?.arrayValue?.compactMap(\.stringValue) ?? [] { join(member) }
         case "renamed":
             title = data["title"]?.stringValue ?? title
             isTitleGiven = true
         case "title":
             if !isTitleGiven { title = data["title"]?.stringValue.flatMap { SessionState.title(from: $0) } ?? title }
         case "tagged": tags = data["tags"]?.arrayValue?.compactMap(\.stringValue) ?? tags
-        case "model", "model_changed": model = data["model"]?.stringValue ?? model
-        case "mode", "mode_changed": mode = data["mode"]?.stringValue ?? mode
+        case "model", "model_changed", "mode", "mode_changed", "effort", "effort_changed":
+            choose(data, of: providerId)
         case "native_session":
-            nativeSessionIds[providerId] = data["nativeSessionId"]?.stringValue
-            model = data["model"]?.stringValue ?? model
-            mode = data["mode"]?.stringValue ?? mode
+            choose(data, of: providerId)
+            if let nativeId = data["nativeSessionId"]?.stringValue {
+                memories[providerId, default: ProviderMemory()].opened(nativeId, at: record.seq)
+            }
+        case "context_carried":
+            guard let through = data["through"]?.intValue else { break }
+            memories[providerId, default: ProviderMemory()].tell(through: through, in: record.turnId)
+        case "provider_switched":
+            self.providerId = data["to"]?.stringValue ?? providerId
+            join(self.providerId)
+            choose(data, of: self.providerId)
+        case "providers":
+            for member in data["providerIds"]?.arrayValue?.compactMap(\.stringValue) ?? [] { join(member) }
+        case "steer_queued":
+            guard let turnId = data["turnId"]?.stringValue, let seq = data["messageSeq"]?.intValue else { break }
+            queue.append(
+                QueuedMessage(
+                    turnId: turnId, seq: seq, content: data["content"]?.stringValue ?? "",
+                    clientMessageId: data["clientMessageId"]?.stringValue, providerId: providerId,
+                    hasAttachments: data["attachments"]?.boolValue ?? false))
+            turnCount += 1
+        case "paused": isPaused = true
+        case "resumed": isPaused = false
         case "queue_held": isHeld = true
         case "queue_released": isHeld = false
         case "withdrawn":
@@ -197,6 +263,19 @@ package struct SessionState: LogFold, Equatable, Sendable {
             queue.removeAll { $0.turnId == turnId }
         default: break
         }
+    }
+
+    private mutating func join(_ providerId: String) {
+        if !providerIds.contains(providerId) { providerIds.append(providerId) }
+    }
+
+    /// Takes over what the event says about model, mode and effort.
+    private mutating func choose(_ data: JSONObject, of providerId: String) {
+        var choice = choices[providerId] ?? Choice()
+        choice.model = data["model"]?.stringValue ?? choice.model
+        choice.mode = data["mode"]?.stringValue ?? choice.mode
+        choice.effort = data["effort"]?.stringValue ?? choice.effort
+        if choice != Choice() { choices[providerId] = choice }
     }
 
     /// A first message makes the title until somebody gives one: its first line, cut at 80 characters, without those

@@ -14,21 +14,40 @@ final class FakeProvider: ProviderSession {
         case question(String, JSONObject?)
         case model(String)
         case mode(String)
+        case effort(String)
+        case steer(String)
         case stop
     }
 
     weak var delegate: (any ProviderSessionDelegate)?
-    let capabilities = ProviderCapabilities()
+    var capabilities = ProviderCapabilities()
     var processId: Int32? { nil }
     let launch: ProviderStart
+    let providerId: String
     var calls: [Call] = []
     /// Whether `stop` ends it at once.
     var stopsAtOnce = true
 
-    init(_ launch: ProviderStart) { self.launch = launch }
+    /// Whether it takes what is added to a turn.
+    var takesSteering = true
+    /// The last prompt it was sent.
+    private(set) var prompt: Prompt?
+
+    init(_ providerId: String, _ launch: ProviderStart) {
+        self.providerId = providerId
+        self.launch = launch
+    }
 
     func start() { calls.append(.start(resume: launch.resumeNativeSessionId)) }
-    func send(_ prompt: Prompt, turnId: String) { calls.append(.send(prompt.plainText, turnId: turnId)) }
+    func send(_ prompt: Prompt, turnId: String) {
+        self.prompt = prompt
+        calls.append(.send(prompt.text, turnId: turnId))
+    }
+    func steer(_ prompt: Prompt) -> Bool {
+        if takesSteering { calls.append(.steer(prompt.text)) }
+        return takesSteering
+    }
+    func setEffort(_ effort: String) { calls.append(.effort(effort)) }
     func interrupt() { calls.append(.interrupt) }
     func answerPermission(_ requestId: String, _ decision: PermissionDecision, message: String?) {
         calls.append(.permission(requestId, decision))
@@ -50,12 +69,14 @@ final class FakeProviders: ProviderSource {
     var failure: Failure?
     var startFailure: Failure?
 
+    var contextWindow: Int?
+    func contextWindow(of providerId: String, model: String?) -> Int? { contextWindow }
     func note(_ quota: Quota, of providerId: String) {}
     func problem(with providerId: String) -> Failure? { failure }
 
     func makeSession(_ providerId: String, _ start: ProviderStart) throws(Failure) -> any ProviderSession {
         if let startFailure { throw startFailure }
-        let provider = FakeProvider(start)
+        let provider = FakeProvider(providerId, start)
         made.append(provider)
         return provider
     }

@@ -62,12 +62,13 @@ final class SessionFixture: SessionObserver {
 
     @discardableResult
     func send(_ text: String, to session: Session, id: String? = nil) throws -> AcceptedMessage {
-        let accepted = try session.accept(text, clientMessageId: id, mode: .queue, by: client)
+        let accepted = try session.accept(IncomingMessage(text, clientMessageId: id, mode: .queue), by: client)
         turn()
         return accepted
     }
 
     var provider: FakeProvider { providers.made.last! }
+    func provider(of providerId: String?) -> FakeProvider? { providers.made.last { $0.providerId == providerId } }
     var kinds: [EventKind] { committed.map(\.kind) }
 
     func sessionCreated(_ session: Session) { created.append(session.id) }

@@ -11,7 +11,7 @@ import Testing
     @Test func aMessageIsLoggedBeforeTheProviderHearsOfIt() throws {
         let fixture = try SessionFixture()
         let session = try fixture.makeSession()
-        _ = try session.accept("hello", clientMessageId: nil, mode: .queue, by: fixture.client)
+        _ = try session.accept(IncomingMessage("hello"), by: fixture.client)
         #expect(fixture.providers.made.isEmpty)
         fixture.turn()
         #expect(fixture.provider.calls == [.start(resume: nil), .send("hello", turnId: "t1")])
@@ -86,7 +86,7 @@ import Testing
         #expect(fixture.provider.calls.last == .send("two", turnId: "t2"))
         #expect(session.state.queue.map(\.content) == ["three"])
         #expect(throws: Failure.self) {
-            try session.accept("x", clientMessageId: nil, mode: .reject, by: fixture.client)
+            try session.accept(IncomingMessage("x", mode: .reject), by: fixture.client)
         }
     }
 
@@ -99,7 +99,7 @@ import Testing
         #expect(fixture.kinds.filter { $0 == .message }.count == 1)
         try fixture.restart()
         let restored = try fixture.service.session(session.id)
-        let later = try restored.accept("one", clientMessageId: "a", mode: .queue, by: fixture.client)
+        let later = try restored.accept(IncomingMessage("one", clientMessageId: "a", mode: .queue), by: fixture.client)
         #expect(later.turnId == first.turnId && later.isDuplicate)
     }
 
@@ -210,7 +210,7 @@ import Testing
         let fixture = try SessionFixture()
         let session = try fixture.makeSession()
         let before = session.shown.lastSeq
-        _ = try session.accept("hi", clientMessageId: nil, mode: .queue, by: fixture.client)
+        _ = try session.accept(IncomingMessage("hi"), by: fixture.client)
         #expect(session.shown.lastSeq == before)
         #expect(fixture.service.states.first?.lastSeq == before)
         fixture.turn()
@@ -238,7 +238,7 @@ import Testing
         fixture.provider.say(.turnCompleted(TurnOutcome(status: .completed)))
         fixture.turn()
         // Logged, not yet handed over: a task in the background ends just then.
-        _ = try session.accept("two", clientMessageId: nil, mode: .queue, by: fixture.client)
+        _ = try session.accept(IncomingMessage("two"), by: fixture.client)
         fixture.provider.say(.turnCompleted(TurnOutcome(status: .completed)))
         #expect(session.state.runningTurn?.turnId == "t2")
         fixture.turn()
@@ -256,7 +256,7 @@ import Testing
         let seq = session.state.lastSeq
         for text in ["", "this is too long"] {
             #expect(throws: Failure.self) {
-                try session.accept(text, clientMessageId: nil, mode: .queue, by: fixture.client)
+                try session.accept(IncomingMessage(text), by: fixture.client)
             }
         }
         #expect(session.state.lastSeq == seq && fixture.providers.made.isEmpty)

@@ -100,7 +100,7 @@ do {
     let client = ClientIdentity(name: "bench", id: "c0", transport: "http")
     let session = try service.create(
         SessionService.Creation(providerId: "echo", workspace: folder), by: client)
-    _ = try session.accept("Begin.", clientMessageId: nil, mode: .reject, by: client)
+    _ = try session.accept(IncomingMessage("Begin.", clientMessageId: nil, mode: .reject), by: client)
     let signals = try SignalSource([SIGTERM, SIGINT], loop: loop) { _ in loop.stop() }
     announce(port: Int(address.port))
     withExtendedLifetime(signals) { loop.run() }

@@ -1,0 +1,42 @@
+import Providers
+
+/// One provider's place in a session: the process behind it, while there is one, and what that was handed.
+///
+/// A session has one for each provider that takes part in it, so that several can be talked to in turn without any of
+/// them being started anew.
+final class ProviderSeat {
+    let providerId: String
+    /// From its start to its end.
+    private(set) var provider: (any ProviderSession)?
+    /// It was told to end: it takes nothing more, and no turn of its begins until it is gone.
+    private(set) var isStopping = false
+    /// The last turn that it was given, or began by itself: only that one can it end.
+    var handedTurnId: String?
+    /// The session went over to another provider: the process ends with the turn it has.
+    var isLeaving = false
+
+    init(providerId: String) { self.providerId = providerId }
+
+    /// The provider as long as it takes what it is told.
+    var listening: (any ProviderSession)? { isStopping ? nil : provider }
+
+    func take(_ made: any ProviderSession) {
+        provider = made
+        isLeaving = false
+    }
+
+    /// From now on it hears nothing more, until `stop` ends it.
+    func silence() { isStopping = provider != nil }
+
+    func stop() {
+        silence()
+        provider?.stop()
+    }
+
+    func vacate() {
+        provider = nil
+        isStopping = false
+        isLeaving = false
+        handedTurnId = nil
+    }
+}

@@ -1,0 +1,62 @@
+import EventLog
+package import HubProtocol
+import JSON
+import Providers
+
+/// What waits for its turn.
+extension Session {
+    /// Takes back a message that still waits.
+    package func withdraw(_ turnId: String, by client: ClientIdentity) throws(Failure) {
+        guard state.queue.contains(where: { $0.turnId == turnId }) else {
+            throw Failure(code: "turn_not_queued", message: "No message with turn \(turnId) is waiting.")
+        }
+        try requireWritableLog()
+        appendStatus("withdrawn", ["turnId": JSON(turnId)], by: client)
+        announceChange()
+    }
+
+    /// What waits goes on only when somebody says so.
+    func hold(_ reason: String) {
+        guard !state.isHeld else { return }
+        appendStatus("queue_held", ["reason": JSON(reason)])
+        announceChange()
+    }
+
+    /// Lets a held queue go on.
+    func releaseQueue(by client: ClientIdentity?) {
+        guard state.isHeld else { return }
+        appendStatus("queue_released", by: client)
+        startNextTurn()
+        announceChange()
+    }
+
+    /// No turn begins any more until `resume`; the one that runs goes on. Messages are accepted and wait.
+    package func pause(by client: ClientIdentity) throws(Failure) {
+        guard !state.isPaused else { return }
+        try requireWritableLog()
+        appendStatus("paused", by: client)
+        announceChange()
+    }
+
+    /// Ends a pause, and lets a held queue go on.
+    package func resume(by client: ClientIdentity) {
+        if state.isPaused { appendStatus("resumed", by: client) }
+        releaseQueue(by: client)
+        startNextTurn()
+        announceChange()
+    }
+
+    /// Closes what a daemon that died left open. Called once, when the log has been read again.
+    func closeAfterRestart() {
+        let wasRunning = state.runningTurn != nil
+        guard wasRunning || !state.pending.isEmpty || !state.openTools.isEmpty || !state.queue.isEmpty else { return }
+        if wasRunning { appendStatus("recovered", ["reason": "the daemon stopped while a turn was running"]) }
+        // Held before the turn ends: what waited was written for a conversation that was cut, so a person says whether
+        // it still holds.
+        if !state.queue.isEmpty { hold("the daemon was restarted") }
+        if wasRunning {
+            finishTurn(TurnOutcome(status: .interrupted, stopReason: "daemon_restarted"), isSynthetic: true)
+        }
+        closeOpenThings(toolStatus: .cancelled)
+    }
+}
