@@ -46,6 +46,7 @@ extension Configuration {
         provider.arguments = []
         provider.model = "sonnet"
         provider.mode = "default"
+        provider.effort = "high"
         configuration.providers["claudeCodeCli"] = provider
         var root: JSONObject = [
             "//":
