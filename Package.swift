@@ -48,7 +48,7 @@ let package = Package(
             dependencies: ["Base", "JSON", "HubProtocol", "EventLoop", "Processes", "Providers"]),
         .target(
             name: "ProviderACP",
-            dependencies: ["Base", "JSON", "HubProtocol", "EventLoop", "Processes", "Providers"]),
+            dependencies: ["Base", "CLinux", "JSON", "HubProtocol", "EventLoop", "Processes", "Providers"]),
         .target(name: "EchoAgent", dependencies: ["Base", "JSON"]),
         .target(
             name: "Sessions",
@@ -111,8 +111,8 @@ let package = Package(
         .testTarget(
             name: "ProviderACPTests",
             dependencies: [
-                "ProviderACP", "EchoAgent", "Providers", "Processes", "HubProtocol", "JSON", "Base", "EventLoop",
-                "TestSupport",
+                "ProviderACP", "EchoAgent", "Providers", "Processes", "HubProtocol", "JSON", "Base", "CLinux",
+                "EventLoop", "TestSupport",
                 // Has the echo agent in it, which the adapter is tried against.
                 "codeai-hub-core",
             ],

@@ -19,11 +19,8 @@ final class Catalogue: ProviderSource, ProviderDirectory {
             ClaudeSession(launch: launch, start: start, loop: loop)
         }
         registry.register("acp") { launch, start, loop in
-            var configuration = ACPConfiguration(
-                executable: launch.executable, arguments: launch.arguments, environment: launch.environment)
-            configuration.name = launch.name
-            configuration.clientVersion = Version.current
-            return ACPSession(start, configuration: configuration, loop: loop)
+            ACPSession(
+                start, configuration: ACPConfiguration(launch, clientVersion: Version.current), loop: loop)
         }
     }
 

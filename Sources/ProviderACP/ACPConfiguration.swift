@@ -26,6 +26,22 @@ package struct ACPConfiguration: Sendable {
     /// Whether the token figures in the answer to a prompt are the session's totals (as the schema says and
     /// mistral-vibe does) or the turn's own.
     package var tokensAreCumulative = true
+    /// Whether the agent may read and write the workspace's files through us.
+    package var servesFiles = true
+    /// Whether the agent may have commands run by us, in the workspace.
+    package var servesTerminals = true
+    /// The largest file that is read or written for the agent, in bytes.
+    package var maximumFileBytes = 4 << 20
+    /// The most terminals that there are at once, not released or still running.
+    package var maximumTerminals = 32
+    /// The most that is kept of a terminal's output, in bytes, whatever the agent asks for.
+    package var maximumTerminalOutputBytes = 1 << 20
+    /// Ways to log in that need no person: the method's identifier and the variables that have to be set for it.
+    package var authentication: [String: [String]] = [:]
+    /// Tried instead of `arguments` when the program ends before it has said anything.
+    package var olderArguments: [String]?
+    /// What is wrong with the manifest's options; nothing is started then.
+    package var problem: String?
     package var ladder = TeardownLadder.default
 
     package init(executable: String, arguments: [String] = [], environment: [String: String] = [:]) {

@@ -30,8 +30,10 @@ package struct ACPDecoder: Sendable {
     private(set) var usage: UsageMeter
     /// What is left of the prompt that the agent may say back.
     private var expectedEcho: [UInt8] = []
+    /// Whether more may follow in the same piece: some agents write what was attached behind the prompt.
+    private var echoMayGoOn = false
     private var title: String?
-    private var settings: (mode: String?, model: String?) = (nil, nil)
+    private var settings: (mode: String?, model: String?, effort: String?) = (nil, nil, nil)
 
     /// - Parameters:
     ///   - epoch: differs for each start of the agent within a session.
@@ -45,10 +47,14 @@ package struct ACPDecoder: Sendable {
 
     // MARK: Turns
 
-    package mutating func beginTurn(_ turnId: String, prompt: String) {
+    /// - Parameters:
+    ///   - prompt: the text of it, which the agent may say back.
+    ///   - hasAttachments: whether there is more to it than text.
+    package mutating func beginTurn(_ turnId: String, prompt: String, hasAttachments: Bool = false) {
         prefix = turnId + "."
         itemCount = 0
         expectedEcho = Array(prompt.utf8)
+        echoMayGoOn = hasAttachments
     }
 
     /// A turn that the agent began by itself.
@@ -69,7 +75,7 @@ package struct ACPDecoder: Sendable {
         expectedEcho = []
         let outcome = TurnOutcome(
             status: status, stopReason: stopReason,
-            usage: usage.endTurn(result, isCumulative: tokensAreCumulative))
+            usage: usage.endTurn(result, isCumulative: tokensAreCumulative, model: settings.model))
         events.append(.turnCompleted(outcome))
     }
 
@@ -101,7 +107,8 @@ package struct ACPDecoder: Sendable {
     /// Whether a user's message is our own prompt, said back.
     package func isEcho(_ update: JSON) -> Bool {
         guard let text = update["content"]?["text"]?.stringValue else { return false }
-        return !expectedEcho.isEmpty && expectedEcho.starts(with: text.utf8)
+        guard !expectedEcho.isEmpty else { return false }
+        return expectedEcho.starts(with: text.utf8) || echoMayGoOn && text.utf8.starts(with: expectedEcho)
     }
 
     /// Takes an update of a history that is being replayed: only what it says about the present counts.
@@ -123,7 +130,7 @@ package struct ACPDecoder: Sendable {
         case "agent_thought_chunk": text(update, kind, isThought: true, role: "assistant", into: &events)
         case "user_message_chunk":
             if isEcho(update), let said = update["content"]?["text"]?.stringValue {
-                expectedEcho.removeFirst(said.utf8.count)
+                expectedEcho.removeFirst(min(said.utf8.count, expectedEcho.count))
             } else {
                 text(update, kind, isThought: false, role: "user", into: &events)
             }
@@ -133,6 +140,9 @@ package struct ACPDecoder: Sendable {
             tools.update(update, prefix: prefix, into: &events)
         case "plan": plan(update, update["entries"], id: "plan", into: &events)
         case "plan_update": plan(update, update["plan"]?["entries"], id: planId(update), into: &events)
+        case "plan_removed":
+            closeText(into: &events)
+            events.append(.plan(itemId: prefix + (update["planId"]?.stringValue ?? "plan"), entries: []))
         case "usage_update":
             if let changed = usage.take(update) { events.append(.usage(changed)) }
         case "available_commands_update":
@@ -143,6 +153,7 @@ package struct ACPDecoder: Sendable {
             changed.takeOptions(update["configOptions"])
             setMode(changed.mode.current, into: &events)
             setModel(changed.model.current, into: &events)
+            setEffort(changed.effort.current, into: &events)
         case "session_info_update":
             guard let title = update["title"]?.stringValue, title != self.title else { return }
             self.title = title
@@ -164,16 +175,70 @@ package struct ACPDecoder: Sendable {
         events.append(.status(type: "model", data: ["model": JSON(model)]))
     }
 
+    package mutating func setEffort(_ effort: String?, into events: inout [NormalizedEvent]) {
+        guard let effort, effort != settings.effort else { return }
+        settings.effort = effort
+        events.append(.status(type: "effort", data: ["effort": JSON(effort)]))
+    }
+
     /// The earlier session could not be taken up: totals start anew.
     package mutating func forgetHistory() {
         usage = UsageMeter(resumes: false, knownCostUsd: nil)
     }
 
     /// What the session began with: nothing to tell.
-    package mutating func know(mode: String?, model: String?) {
-        settings = (mode, model)
+    package mutating func know(mode: String?, model: String?, effort: String? = nil) {
+        settings = (mode, model, effort)
     }
 
+    // MARK: What we do for the agent
+
+    /// A file was written for the agent.
+    package mutating func wrote(
+        _ path: String, oldText: String?, newText: String, into events: inout [NormalizedEvent]
+    ) {
+        closeText(into: &events)
+        let call = tools.call(changing: path)
+        let diff = FileDiff(
+            itemId: call.map { tools.itemId(of: $0, prefix: prefix) } ?? identifier("f"), path: path, oldText: oldText,
+            newText: newText)
+        if let call { tools.wrote(diff, by: call) }
+        events.append(.diff(diff))
+    }
+
+    /// A terminal was made for the agent.
+    /// - Parameter limit: how much of what its command says is kept, in bytes.
+    package mutating func openTerminal(
+        _ id: String, command: String, arguments: [String], folder: String, limit: Int,
+        into events: inout [NormalizedEvent]
+    ) {
+        tools.openTerminal(id, limit: limit)
+        closeText(into: &events)
+        var data: JSONObject = ["terminalId": JSON(id), "command": JSON(command), "cwd": JSON(folder)]
+        if !arguments.isEmpty { data["args"] = JSON(arguments) }
+        events.append(.status(type: "terminal_started", data: data))
+    }
+
+    package mutating func terminal(_ id: String, said text: String, into events: inout [NormalizedEvent]) {
+        tools.terminal(id, said: text, into: &events)
+    }
+
+    package mutating func terminal(_ id: String, ended exit: JSONObject, into events: inout [NormalizedEvent]) {
+        tools.terminal(id, exitedWith: exit["exitCode"]?.intValue)
+        events.append(.status(type: "terminal_ended", data: (["terminalId": JSON(id)] as JSONObject).merging(exit)))
+    }
+
+    /// What a terminal's command has said so far.
+    package mutating func terminalOutput(_ id: String) -> (text: String, isTruncated: Bool)? {
+        guard let text = tools.transcripts[id]?.text() else { return nil }
+        return (text, tools.transcripts[id]?.isTruncated ?? false)
+    }
+
+    package mutating func releaseTerminal(_ id: String, into events: inout [NormalizedEvent]) {
+        guard let (text, isTruncated) = tools.releaseTerminal(id) else { return }
+        let data: JSONObject = ["terminalId": JSON(id), "output": JSON(text), "truncated": JSON(isTruncated)]
+        events.append(.status(type: "terminal_output", data: data))
+    }
     private func custom(_ type: String, _ data: JSON, into events: inout [NormalizedEvent]) {
         events.append(.custom(type: type, data: data))
     }
@@ -184,6 +249,7 @@ package struct ACPDecoder: Sendable {
         _ update: JSON, _ kind: String, isThought: Bool, role: String, into events: inout [NormalizedEvent]
     ) {
         guard let piece = ACPContent.text(update["content"]) else { return custom(kind, update, into: &events) }
+        if role == "assistant" { tools.closeRejected(into: &events) }
         let nativeId = update["messageId"]?.stringValue
         let parent = ToolCalls.parentId(update).map { tools.itemId(of: $0, prefix: prefix) }
         let continues =

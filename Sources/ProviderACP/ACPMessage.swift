@@ -18,6 +18,11 @@ package struct ACPError: Error, Equatable, Sendable {
 
     static func invalidParameters(_ message: String) -> ACPError { ACPError(code: -32602, message: message) }
 
+    /// ACP's code for what there is not.
+    static let notFound = -32002
+
+    static func internalError(_ message: String) -> ACPError { ACPError(code: -32603, message: message) }
+
     /// What the specification of `$/cancel_request` has a cancelled request answered with.
     static let requestCancelled = ACPError(code: -32800, message: "Request cancelled")
 }

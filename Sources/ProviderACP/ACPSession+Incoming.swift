@@ -36,12 +36,24 @@ extension ACPSession {
             opened(sessionId, result, replays: false)
         case (.openSession(let sessionId, let replays), .success(let result)):
             opened(sessionId, result, replays: replays)
-        case (.newSession, .failure(let error)), (.openSession, .failure(let error)):
+        case (.newSession, .failure(let error)), (.openSession, .failure(let error)),
+            (.forkSession, .failure(let error)):
             openFailed(error, purpose: purpose)
+        case (.forkSession, .success(let result)):
+            guard let sessionId = result["sessionId"]?.stringValue else {
+                return openFailed(ACPError(code: -32603, message: "The agent named no session"), purpose: purpose)
+            }
+            // What came before the answer may be the history of the one that was forked.
+            early.removeAll { $0["update"].map(ACPDecoder.isConversation) ?? false }
+            opened(sessionId, result, replays: false)
+            mayReplay = true
+        case (.authenticate, let outcome): authenticated(outcome)
         case (.prompt, .success(let result)): promptAnswered(result)
         case (.prompt, .failure(let error)): promptFailed(error)
-        case (.mode, .success(let result)), (.model, .success(let result)): changed(purpose, result)
-        case (.mode, .failure(let error)), (.model, .failure(let error)): changeFailed(error)
+        case (.mode, .success(let result)), (.model, .success(let result)), (.effort, .success(let result)):
+            changed(purpose, result)
+        case (.mode, .failure(let error)), (.model, .failure(let error)), (.effort, .failure(let error)):
+            changeFailed(error)
         }
     }
 
@@ -103,6 +115,10 @@ extension ACPSession {
     // MARK: Requests
 
     private func asked(_ id: JSON, _ method: String, _ params: JSON) {
+        if let sessionId = params["sessionId"]?.stringValue, sessionId != nativeSessionId, nativeSessionId != nil {
+            emit(.custom(type: "foreign_session_request", data: ["method": JSON(method), "params": params]))
+            return transport.write(ACPMessage.answer(id, .invalidParameters("\(sessionId) is not this session")))
+        }
         switch method {
         case "session/request_permission", "elicitation/create":
             if case .sent(_, isCancelling: true)? = turn {
@@ -119,7 +135,12 @@ extension ACPSession {
             if turn == nil { beginUnsentTurn() }
             if turn == .unsent { stillTalking() }
             method == "elicitation/create" ? askedQuestion(id, params) : askedPermission(id, params)
-        default: transport.write(ACPMessage.answer(id, .methodNotFound(method)))
+        default:
+            guard let answer = serve(id, method, params) else { return }
+            switch answer {
+            case .success(let result): transport.write(ACPMessage.answer(id, result))
+            case .failure(let error): transport.write(ACPMessage.answer(id, error))
+            }
         }
     }
 
@@ -146,6 +167,7 @@ extension ACPSession {
 
     /// The agent takes a request of its own back.
     private func withdraw(_ id: JSON) {
+        if terminals?.stopWaiting(id) == true { return transport.write(ACPMessage.answer(id, .requestCancelled)) }
         guard let index = waiting.firstIndex(where: { $0.request.id == id }) else { return }
         let requestId = waiting.remove(at: index).requestId
         transport.write(ACPMessage.answer(id, .requestCancelled))

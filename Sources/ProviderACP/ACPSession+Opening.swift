@@ -10,7 +10,11 @@ extension ACPSession {
             [
                 "protocolVersion": 1,
                 "clientCapabilities": [
-                    "fs": ["readTextFile": false, "writeTextFile": false], "terminal": false,
+                    "fs": [
+                        "readTextFile": JSON(configuration.servesFiles),
+                        "writeTextFile": JSON(configuration.servesFiles),
+                    ],
+                    "terminal": JSON(terminals != nil),
                     "elicitation": ["form": [:]],
                     // Several agents then send a command's output in pieces, which ACP itself has no way to.
                     "_meta": ["terminal_output": true, "terminal_output_delta": true],
@@ -30,27 +34,53 @@ extension ACPSession {
         }
         agent = result
         let offers = result["agentCapabilities"]
+        promptCapabilities = PromptCapabilities(offers?["promptCapabilities"])
         let resumes = offers?["sessionCapabilities"]?["resume"]?.objectValue != nil
         let loads = offers?["loadSession"]?.boolValue ?? false
         capabilities.resume = resumes || loads
+        capabilities.fork = offers?["sessionCapabilities"]?["fork"]?.objectValue != nil
+        capabilities.images = promptCapabilities.image
+        capabilities.resources = promptCapabilities.embeddedContext
+        openSession()
+    }
+
+    /// Opens the session that is wanted, by the best way that the agent has.
+    private func openSession() {
         phase = .opening
+        let offers = agent["agentCapabilities"]
         guard let known = wanted.resumeNativeSessionId else { return newSession() }
-        if resumes {
+        if wanted.forksNativeSession {
+            if capabilities.fork {
+                nativeSessionId = nil
+                hasSeenReplay = false
+                _ = request("session/fork", params(known), .forkSession)
+            } else {
+                cannotTakeUp("it cannot fork sessions")
+            }
+        } else if offers?["sessionCapabilities"]?["resume"]?.objectValue != nil {
             open(known, "session/resume", replays: false)
-        } else if loads {
+        } else if offers?["loadSession"]?.boolValue == true {
             open(known, "session/load", replays: true)
         } else {
-            emit(.error(.resumeFailed(provider: configuration.name, message: "it cannot take up earlier sessions")))
-            newSession()
+            cannotTakeUp("it cannot take up earlier sessions")
         }
+    }
+
+    private func cannotTakeUp(_ reason: String) {
+        emit(.error(.resumeFailed(provider: configuration.name, message: reason)))
+        decodeInPlace { decoder, _ in decoder.forgetHistory() }
+        newSession()
+    }
+
+    private func params(_ sessionId: String) -> JSONObject {
+        ["sessionId": JSON(sessionId), "cwd": JSON(wanted.workspace), "mcpServers": []]
     }
 
     private func open(_ sessionId: String, _ method: String, replays: Bool) {
         // Updates carry the identifier from the first one on.
         nativeSessionId = sessionId
-        _ = request(
-            method, ["sessionId": JSON(sessionId), "cwd": JSON(wanted.workspace), "mcpServers": []],
-            .openSession(sessionId, replays: replays))
+        hasSeenReplay = false
+        _ = request(method, params(sessionId), .openSession(sessionId, replays: replays))
     }
 
     private func newSession() {
@@ -65,19 +95,23 @@ extension ACPSession {
         settings = AgentSettings(result)
         capabilities.modes = !settings.mode.available.isEmpty
         capabilities.models = !settings.model.available.isEmpty
-        let (mode, model) = (settings.mode.current, settings.model.current)
-        decodeInPlace { decoder, _ in decoder.know(mode: mode, model: model) }
+        capabilities.effort = !settings.effort.available.isEmpty
+        let (mode, model, effort) = (settings.mode.current, settings.model.current, settings.effort.current)
+        decodeInPlace { decoder, _ in decoder.know(mode: mode, model: model, effort: effort) }
         var details: JSONObject = [:]
         details["agent"] = agent["agentInfo"]
         details["agentCapabilities"] = agent["agentCapabilities"]
         details["authMethods"] = agent["authMethods"]
         details["modes"] = settings.mode.details
         details["models"] = settings.model.details
+        details["efforts"] = settings.effort.details
+        details["effort"] = effort.map { JSON($0) }
         emit(
             .sessionReady(
                 SessionReady(
                     nativeSessionId: sessionId, model: model, mode: mode, availableModels: settings.model.available,
-                    availableModes: settings.mode.available, details: details)))
+                    availableModes: settings.mode.available, availableEfforts: settings.effort.available,
+                    details: details)))
         mayReplay = replays
         // An agent that has replayed nothing before its answer either has no history or will send it now.
         if replays, !hasSeenReplay {
@@ -91,12 +125,51 @@ extension ACPSession {
 
     func openFailed(_ error: ACPError, purpose: Purpose) {
         let failure = failure(of: error, provider: configuration.name)
-        guard case .openSession = purpose, failure.code != "authentication_failed" else {
-            return failStart(failure.code == "invalid_request" ? startFailed(error.message) : failure)
+        if failure.code == "authentication_failed" { return logIn(failure) }
+        switch purpose {
+        case .openSession, .forkSession: cannotTakeUp(error.message)
+        default: failStart(failure.code == "invalid_request" ? startFailed(error.message) : failure)
         }
-        emit(.error(.resumeFailed(provider: configuration.name, message: error.message)))
-        decodeInPlace { decoder, _ in decoder.forgetHistory() }
-        newSession()
+    }
+
+    // MARK: Logging in
+
+    /// Logs in by a way that needs no person, once; where there is none the person has to.
+    private func logIn(_ failure: Failure) {
+        guard !hasAuthenticated, let method = methodWithoutPerson else { return failStart(withMethods(failure)) }
+        hasAuthenticated = true
+        _ = request("authenticate", ["methodId": JSON(method)], .authenticate)
+    }
+
+    func authenticated(_ outcome: Result<JSON, ACPError>) {
+        switch outcome {
+        case .success: openSession()
+        case .failure(let error):
+            failStart(
+                withMethods(.authenticationFailed(provider: configuration.name, message: error.message)))
+        }
+    }
+
+    /// One that takes what is in the agent's environment: it says so (`env_var`), or the manifest does.
+    private var methodWithoutPerson: String? {
+        let isSet = { [configuration] (name: String) in !(configuration.environment[name] ?? "").isEmpty }
+        for method in agent["authMethods"]?.arrayValue ?? [] {
+            guard let id = method["id"]?.stringValue else { continue }
+            if let variables = configuration.authentication[id] {
+                if variables.allSatisfy(isSet) { return id }
+            } else if method["type"]?.stringValue == "env_var", let variables = method["vars"]?.arrayValue {
+                let needed = variables.filter { $0["optional"]?.boolValue != true }
+                if needed.allSatisfy({ $0["name"]?.stringValue.map(isSet) ?? false }) { return id }
+            }
+        }
+        return nil
+    }
+
+    /// The failure with the ways to log in that the agent has.
+    func withMethods(_ failure: Failure) -> Failure {
+        var failure = failure
+        failure.details["authMethods"] = agent["authMethods"]
+        return failure
     }
 
     /// Another piece of a late history: wait on.
@@ -116,6 +189,7 @@ extension ACPSession {
         for params in updates { update(params) }
         if let mode = wanted.mode, mode != settings.mode.current { change(.mode(mode)) }
         if let model = wanted.model, model != settings.model.current { change(.model(model)) }
+        if let effort = wanted.effort, effort != settings.effort.current { change(.effort(effort)) }
         pump()
     }
 
@@ -135,10 +209,11 @@ extension ACPSession {
             switch purpose {
             case .mode(let mode): (settings.mode, mode, "session/set_mode", "modeId")
             case .model(let model): (settings.model, model, "session/set_model", "modelId")
+            case .effort(let effort): (settings.effort, effort, "", "effortId")
             default: (AgentSettings.Choice(), "", "", "")
             }
         guard !choice.available.isEmpty else {
-            let what = key == "modeId" ? "modes" : "models"
+            let what = key == "modeId" ? "modes" : key == "modelId" ? "models" : "efforts"
             return emit(
                 .error(
                     .invalidRequest(
@@ -164,6 +239,9 @@ extension ACPSession {
         case .model(let model):
             settings.model.current = model
             decodeInPlace { $0.setModel(model, into: &$1) }
+        case .effort(let effort):
+            settings.effort.current = effort
+            decodeInPlace { $0.setEffort(effort, into: &$1) }
         default: break
         }
         pump()

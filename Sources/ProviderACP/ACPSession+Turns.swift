@@ -10,7 +10,7 @@ extension ACPSession {
         // A setting that was asked for first is to hold for the prompt.
         let isSetting = outstanding.values.contains { purpose in
             switch purpose {
-            case .mode, .model: true
+            case .mode, .model, .effort: true
             default: false
             }
         }
@@ -21,11 +21,14 @@ extension ACPSession {
         case nil: break
         }
         let (prompt, turnId) = queue.removeFirst()
-        let text = prompt.plainText
-        decodeInPlace { decoder, _ in decoder.beginTurn(turnId, prompt: text) }
+        let capabilities = promptCapabilities
+        decodeInPlace { decoder, _ in
+            decoder.beginTurn(
+                turnId, prompt: prompt.text(capabilities), hasAttachments: !prompt.attachments.isEmpty)
+        }
         let id = request(
             "session/prompt",
-            ["sessionId": JSON(nativeSessionId), "prompt": [["type": "text", "text": JSON(text)]]], .prompt)
+            ["sessionId": JSON(nativeSessionId), "prompt": .array(prompt.contentBlocks(capabilities))], .prompt)
         turn = .sent(request: id, isCancelling: false)
     }
 
@@ -47,8 +50,11 @@ extension ACPSession {
     func promptFailed(_ error: ACPError) {
         // Some agents answer a cancelled prompt with the error that the cancellation caused in them.
         if case .sent(_, isCancelling: true)? = turn { return endSentTurn(.interrupted, stopReason: "cancelled", nil) }
-        emit(.error(failure(of: error, provider: configuration.name)))
+        let failure = failure(of: error, provider: configuration.name)
+        let isLoginRefused = failure.code == "authentication_failed"
+        emit(.error(isLoginRefused ? withMethods(failure) : failure))
         endSentTurn(.failed, stopReason: "error", nil)
+        if isLoginRefused { rest() }
     }
 
     private func endSentTurn(_ status: TurnStatus, stopReason: String, _ result: JSON?) {
@@ -56,6 +62,9 @@ extension ACPSession {
         withdrawAll()
         turn = nil
         mayReplay = false
+        // A prompt that failed may have left nothing behind that could be taken up.
+        if status != .failed { hasHistory = true }
+        terminals?.endTurn(isInterrupted: status == .interrupted)
         decodeInPlace { $0.endTurn(status, stopReason: stopReason, result: result, into: &$1) }
         pump()
     }
@@ -124,6 +133,7 @@ extension ACPSession {
     private func endUnsentTurn(_ status: TurnStatus, stopReason: String?) {
         disarm(.quiet)
         withdrawAll()
+        terminals?.endTurn(isInterrupted: status == .interrupted)
         turn = nil
         decodeInPlace { $0.endTurn(status, stopReason: stopReason, into: &$1) }
     }

@@ -7,7 +7,8 @@ package import Providers
 
 /// A conversation with an agent that speaks the Agent Client Protocol, version 1: the adapter.
 ///
-/// Client methods (`fs/*`, `terminal/*`) are neither announced nor served: agents then use their own means.
+/// Files and terminals are served within the session's workspace. A process that is of no more use after a login failed
+/// is replaced by another one at the next prompt.
 package final class ACPSession: ProviderSession {
     package weak var delegate: (any ProviderSessionDelegate)?
     package internal(set) var capabilities = ProviderCapabilities()
@@ -23,6 +24,8 @@ package final class ACPSession: ProviderSession {
         /// The session is there, but its history may still be arriving.
         case settling
         case ready
+        /// The process was of no more use and is ended, or ending; the next prompt starts another one.
+        case resting
         case ended
     }
 
@@ -31,9 +34,12 @@ package final class ACPSession: ProviderSession {
         case initialize
         case newSession
         case openSession(String, replays: Bool)
+        case forkSession
+        case authenticate
         case prompt
         case mode(String)
         case model(String)
+        case effort(String)
     }
 
     enum Turn: Equatable {
@@ -57,12 +63,23 @@ package final class ACPSession: ProviderSession {
     let transport: any ACPTransport
     let scheduler: any ACPScheduler
     let configuration: ACPConfiguration
+    let workspace: Workspace
+    /// Nil where none are served.
+    let terminals: AgentTerminals?
     var wanted: ProviderStart
     var decoder: ACPDecoder
     var phase = Phase.idle
     var nativeSessionId: String?
     var settings = AgentSettings()
+    /// The answer to `initialize`.
     var agent: JSON = [:]
+    var promptCapabilities = PromptCapabilities()
+    /// Some turn has come to an end: there is something to resume.
+    var hasHistory = false
+    var hasAuthenticated = false
+    private var hasTriedOlderArguments = false
+    /// While `resting`: the process has ended.
+    private var isProcessGone = false
     var turn: Turn?
     /// Prompts that wait for the session.
     var queue: [(prompt: Prompt, turnId: String)] = []
@@ -95,9 +112,13 @@ package final class ACPSession: ProviderSession {
     /// - Parameter epoch: differs for each start within a session; identifiers are made with it.
     package init(
         _ start: ProviderStart, configuration: ACPConfiguration, transport: any ACPTransport,
-        scheduler: any ACPScheduler, epoch: String
+        scheduler: any ACPScheduler, spawner: (any TerminalSpawner)? = nil, epoch: String
     ) {
         wanted = start
+        workspace = Workspace(start.workspace, maximumFileBytes: configuration.maximumFileBytes)
+        terminals =
+            configuration.servesTerminals
+            ? spawner.map { AgentTerminals(spawner: $0, maximum: configuration.maximumTerminals) } : nil
         self.configuration = configuration
         self.transport = transport
         self.scheduler = scheduler
@@ -108,6 +129,7 @@ package final class ACPSession: ProviderSession {
         capabilities.permissions = true
         capabilities.questions = true
         capabilities.resume = true
+        hearTerminals()
     }
 
     /// A session with a process on the loop.
@@ -118,7 +140,7 @@ package final class ACPSession: ProviderSession {
                 environment: configuration.environment, workingDirectory: start.workspace),
             name: configuration.name, ladder: configuration.ladder, loop: loop)
         self.init(
-            start, configuration: configuration, transport: process, scheduler: process,
+            start, configuration: configuration, transport: process, scheduler: process, spawner: process,
             epoch: "a" + String(Timestamp.now.milliseconds, radix: 36))
     }
 
@@ -126,12 +148,29 @@ package final class ACPSession: ProviderSession {
 
     package func start() {
         guard phase == .idle else { return }
+        if let problem = configuration.problem {
+            phase = .ended
+            delegate?.providerSession(self, ended: .failedToStart(startFailed(problem)))
+            return
+        }
+        launch(configuration.arguments)
+    }
+
+    /// Starts the process.
+    func launch(_ arguments: [String]) {
         phase = .initializing
+        splitter = LineSplitter(limit: configuration.maximumLineBytes)
+        outstanding = [:]
+        early = []
+        hasAuthenticated = false
+        isProcessGone = false
         do {
             try transport.start(
-                onOutput: { [weak self] in self?.received($0) }, onExit: { [weak self] in self?.exited($0) })
+                arguments: arguments, onOutput: { [weak self] in self?.received($0) },
+                onExit: { [weak self] in self?.exited($0) })
         } catch {
             phase = .ended
+            cancelTimers()
             delegate?.providerSession(self, ended: .failedToStart(error))
             return
         }
@@ -144,13 +183,14 @@ package final class ACPSession: ProviderSession {
 
     package func send(_ prompt: Prompt, turnId: String) {
         batch {
-            guard prompt.plainText.utf8.count <= configuration.maximumPromptBytes else {
+            guard prompt.size <= configuration.maximumPromptBytes else {
                 let limit = configuration.maximumPromptBytes >> 20
                 let message = "the message is longer than \(limit) MiB"
                 emit(.error(.invalidRequest(provider: configuration.name, message: message)))
                 return emit(.turnCompleted(TurnOutcome(status: .failed, stopReason: "error")))
             }
             queue.append((prompt, turnId))
+            if phase == .resting, isProcessGone { return relaunch() }
             pump()
         }
     }
@@ -203,16 +243,47 @@ package final class ACPSession: ProviderSession {
         }
     }
 
+    package func setEffort(_ effort: String) {
+        batch {
+            guard phase == .ready || phase == .settling else {
+                wanted.effort = effort
+                return
+            }
+            change(.effort(effort))
+        }
+    }
+
     package func stop() {
         guard phase != .ended, !isStopping else { return }
         isStopping = true
         cancelTimers()
-        guard phase != .idle else {
+        terminals?.releaseAll()
+        guard phase != .idle, !isProcessGone else {
             phase = .ended
             delegate?.providerSession(self, ended: .stopped)
             return
         }
         transport.terminate()
+    }
+
+    // MARK: Replacing the process
+
+    /// Ends a process that is of no more use, though the conversation goes on: after a refused login some agents
+    /// (mistral-vibe) fail every later prompt the same way.
+    func rest() {
+        guard phase == .ready, !isStopping else { return }
+        phase = .resting
+        terminals?.releaseAll()
+        transport.terminate()
+    }
+
+    private func relaunch() {
+        wanted.resumeNativeSessionId = hasHistory ? nativeSessionId : nil
+        wanted.forksNativeSession = false
+        wanted.mode = settings.mode.current ?? wanted.mode
+        wanted.model = settings.model.current ?? wanted.model
+        wanted.effort = settings.effort.current ?? wanted.effort
+        launch(hasTriedOlderArguments ? configuration.olderArguments ?? [] : configuration.arguments)
     }
 
     // MARK: Output
@@ -236,7 +307,19 @@ package final class ACPSession: ProviderSession {
         guard phase != .ended else { return }
         batch {
             splitter.finish { handle($0) }
+            terminals?.releaseAll()
             decodeInPlace { $0.abandon(into: &$1) }
+        }
+        isProcessGone = true
+        if phase == .resting, !isStopping {
+            if !queue.isEmpty { batch { relaunch() } }
+            return
+        }
+        if phase == .initializing, startFailure == nil, !isStopping, let older = configuration.olderArguments,
+            !hasTriedOlderArguments
+        {
+            hasTriedOlderArguments = true
+            return launch(older)
         }
         let wasReady = phase == .ready || phase == .settling
         phase = .ended
@@ -245,6 +328,8 @@ package final class ACPSession: ProviderSession {
         if let startFailure {
             reason = .failedToStart(startFailure)
         } else if isStopping {
+            // Stopped means that nothing of it runs any more.
+            guard terminals?.isRunning != true else { return }
             reason = .stopped
         } else if wasReady {
             reason = .exited(status, errorTail: transport.errorTail)
@@ -252,6 +337,13 @@ package final class ACPSession: ProviderSession {
             reason = .failedToStart(startFailed("it ended before it was ready (\(status))"))
         }
         delegate?.providerSession(self, ended: reason)
+    }
+
+    /// The last command of the agent has ended.
+    func terminalsEnded() {
+        guard isStopping, phase == .ended || phase == .resting, isProcessGone else { return }
+        phase = .ended
+        delegate?.providerSession(self, ended: .stopped)
     }
 
     func startFailed(_ reason: String) -> Failure {

@@ -9,9 +9,11 @@ package protocol ACPTransport: AnyObject {
     var processId: Int32? { get }
     /// The last of what it said on stderr.
     var errorTail: String { get }
-    /// Starts it. `onExit` comes once, after all of the output.
+    /// Starts it, again when it has ended. `onExit` comes once for each start, after all of the output.
+    /// - Parameter arguments: without the program's own name.
     func start(
-        onOutput: @escaping (UnsafeRawBufferPointer) -> Void, onExit: @escaping (ExitStatus) -> Void
+        arguments: [String], onOutput: @escaping (UnsafeRawBufferPointer) -> Void,
+        onExit: @escaping (ExitStatus) -> Void
     ) throws(Failure)
     func write(_ bytes: [UInt8])
     /// Ends it by the ladder.
@@ -25,8 +27,8 @@ package protocol ACPScheduler: AnyObject {
 }
 
 /// A real process on the loop.
-package final class ACPProcess: ACPTransport, ACPScheduler {
-    private let specification: ProcessSpecification
+package final class ACPProcess: ACPTransport, ACPScheduler, TerminalSpawner {
+    private var specification: ProcessSpecification
     private let name: String
     private let ladder: TeardownLadder
     private let loop: EventLoop
@@ -45,8 +47,10 @@ package final class ACPProcess: ACPTransport, ACPScheduler {
     package var errorTail: String { child?.errorTail ?? "" }
 
     package func start(
-        onOutput: @escaping (UnsafeRawBufferPointer) -> Void, onExit: @escaping (ExitStatus) -> Void
+        arguments: [String], onOutput: @escaping (UnsafeRawBufferPointer) -> Void,
+        onExit: @escaping (ExitStatus) -> Void
     ) throws(Failure) {
+        specification.arguments = arguments
         do throws(SpawnError) {
             let child = try ChildProcess.spawn(specification, on: loop)
             child.onOutput = onOutput
@@ -63,8 +67,29 @@ package final class ACPProcess: ACPTransport, ACPScheduler {
 
     package func terminate() { child?.terminate(ladder) }
 
+    package func spawn(
+        _ specification: ProcessSpecification, onOutput: @escaping (UnsafeRawBufferPointer, Bool) -> Void,
+        onExit: @escaping (ExitStatus) -> Void
+    ) throws(SpawnError) -> any TerminalProcess {
+        let child = try ChildProcess.spawn(specification, on: loop)
+        child.onOutput = { onOutput($0, false) }
+        child.onErrorOutput = { onOutput($0, true) }
+        child.onExit = onExit
+        // There is no way to type into an agent's terminal.
+        child.closeInput()
+        return ChildTerminal(child)
+    }
+
     package func schedule(after delay: Duration, _ body: @escaping () -> Void) -> () -> Void {
         let timer = loop.schedule(after: delay, body)
         return { timer.cancel() }
     }
+}
+
+private final class ChildTerminal: TerminalProcess {
+    private let child: ChildProcess
+
+    init(_ child: ChildProcess) { self.child = child }
+
+    func terminate(_ ladder: TeardownLadder) { child.terminate(ladder) }
 }

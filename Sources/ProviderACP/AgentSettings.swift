@@ -1,6 +1,6 @@
 import JSON
 
-/// The modes and models that an agent offers, and how it wants to be told.
+/// The modes, models and efforts that an agent offers, and how it wants to be told.
 struct AgentSettings: Equatable {
     struct Choice: Equatable {
         var current: String?
@@ -13,6 +13,8 @@ struct AgentSettings: Equatable {
 
     var mode = Choice()
     var model = Choice()
+    /// How hard the model thinks: only ever a configuration option.
+    var effort = Choice()
 
     init() {}
 
@@ -41,6 +43,9 @@ struct AgentSettings: Equatable {
             switch option["category"]?.stringValue ?? option["id"]?.stringValue {
             case "mode": AgentSettings.take(option, into: &mode)
             case "model": AgentSettings.take(option, into: &model)
+            // The protocol's word, mistral-vibe's, and what others call it.
+            case "thought_level", "thinking", "effort", "reasoning_effort":
+                AgentSettings.take(option, into: &effort)
             default: break
             }
         }

@@ -12,6 +12,12 @@ struct ToolCalls: Sendable {
         /// Blocks that are more than text.
         var blocks: [JSON] = []
         var diffs: [FileDiff] = []
+        /// Changes that were made through us and so told already.
+        var written: [FileDiff] = []
+        /// Files that it is about, as far as it said.
+        var paths: Set<String> = []
+        /// Terminals whose output is its output.
+        var terminals: [String] = []
         var rawOutput: JSON?
         var exitCode: Int?
         var isClosed = false
@@ -24,6 +30,10 @@ struct ToolCalls: Sendable {
 
     private var states: [String: State] = [:]
     private var order: [String] = []
+    /// What is kept of terminals' output, until they are released and no open call has them in it.
+    var transcripts: [String: TerminalTranscript] = [:]
+    /// The call that a terminal's output is shown in.
+    var embedding: [String: String] = [:]
 
     subscript(id: String) -> State? { states[id] }
 
@@ -58,12 +68,31 @@ struct ToolCalls: Sendable {
         if let status, status == .completed || status == .failed {
             // The result carries it all: no piece of it is shown before.
             var unused: [NormalizedEvent] = []
-            ToolCalls.takeOutput(&state, update, into: &unused)
-            ToolCalls.close(&state, status, into: &events)
+            takeOutput(&state, update, into: &unused)
+            close(&state, status, into: &events)
         } else {
-            ToolCalls.takeOutput(&state, update, into: &events)
+            takeOutput(&state, update, into: &events)
         }
         states[id] = state
+    }
+
+    /// The open call that a change to a file belongs to: the one that named the file, or the only one there is.
+    func call(changing path: String) -> String? {
+        let open = order.filter { states[$0]?.isClosed == false }
+        return open.last { states[$0]?.paths.contains(path) == true } ?? (open.count == 1 ? open[0] : nil)
+    }
+
+    mutating func wrote(_ diff: FileDiff, by id: String) { states[id]?.written.append(diff) }
+
+    /// Ends the calls that a person refused: the model speaks again, so nothing more comes of them. Some agents (Gemini
+    /// CLI) never say so.
+    mutating func closeRejected(into events: inout [NormalizedEvent]) {
+        guard states.values.contains(where: { $0.isRejected && !$0.isClosed }) else { return }
+        for id in order {
+            guard var state = states.removeValue(forKey: id) else { continue }
+            if state.isRejected, !state.isClosed { close(&state, .cancelled, into: &events) }
+            states[id] = state
+        }
     }
 
     private func newState(_ id: String, _ update: JSON, prefix: String) -> State {
@@ -103,7 +132,10 @@ struct ToolCalls: Sendable {
     }
 
     /// Takes what an update says about the call's outcome so far.
-    private static func takeOutput(_ state: inout State, _ update: JSON, into events: inout [NormalizedEvent]) {
+    private mutating func takeOutput(_ state: inout State, _ update: JSON, into events: inout [NormalizedEvent]) {
+        for location in update["locations"]?.arrayValue ?? [] {
+            if let path = location["path"]?.stringValue { state.paths.insert(path) }
+        }
         let itemId = state.call.itemId
         func chunk(_ text: String) { events.append(.chunk(itemId: itemId, kind: .toolOutput, text: text)) }
         if let content = update["content"]?.arrayValue {
@@ -115,8 +147,8 @@ struct ToolCalls: Sendable {
                     guard let block = item["content"] else { continue }
                     state.blocks.append(block)
                     if let part = ACPContent.text(block) { text += text.isEmpty ? part : "\n" + part }
-                case "diff": take(diff: item, into: &state)
-                case "terminal": break
+                case "diff": ToolCalls.take(diff: item, into: &state)
+                case "terminal": embed(item["terminalId"]?.stringValue, in: &state, into: &events)
                 default: state.blocks.append(item)
                 }
             }
@@ -131,7 +163,7 @@ struct ToolCalls: Sendable {
         if let data = (meta?["terminal_output"] ?? meta?["terminal_output_delta"])?["data"]?.stringValue, !data.isEmpty
         {
             chunk(data)
-            if state.streamed.utf8.count < maximumStreamedBytes { state.streamed += data }
+            if state.streamed.utf8.count < ToolCalls.maximumStreamedBytes { state.streamed += data }
         }
         if let code = meta?["terminal_exit"]?["exit_code"]?.intValue { state.exitCode = code }
         if let output = update["rawOutput"], !output.isNull {
@@ -143,6 +175,7 @@ struct ToolCalls: Sendable {
 
     private static func take(diff item: JSON, into state: inout State) {
         guard let path = item["path"]?.stringValue else { return state.blocks.append(item) }
+        state.paths.insert(path)
         let diff = FileDiff(
             itemId: state.call.itemId, path: path, oldText: item["oldText"]?.stringValue,
             newText: item["newText"]?.stringValue)
@@ -151,19 +184,36 @@ struct ToolCalls: Sendable {
 
     // MARK: Ends
 
-    private static func close(_ state: inout State, _ status: ToolStatus, into events: inout [NormalizedEvent]) {
+    private mutating func close(_ state: inout State, _ status: ToolStatus, into events: inout [NormalizedEvent]) {
         state.isClosed = true
         // What was only proposed and then refused or failed has changed no file.
-        if status == .completed { events += state.diffs.map { .diff($0) } }
+        if status == .completed {
+            let told = state.written
+            events += state.diffs.filter { diff in
+                !told.contains { $0.path == diff.path && $0.newText == diff.newText }
+            }.map { .diff($0) }
+        }
+        let said = output(of: state)
         events.append(
             .toolResult(
                 ToolResult(
                     itemId: state.call.itemId, nativeId: state.call.nativeId, status: status,
-                    content: content(state), exitCode: state.exitCode, parentItemId: state.call.parentItemId)))
+                    content: ToolCalls.content(state, terminals: said.text), exitCode: state.exitCode ?? said.exitCode,
+                    parentItemId: state.call.parentItemId)))
+        for id in state.terminals where embedding[id] == state.call.nativeId {
+            embedding[id] = nil
+            if transcripts[id]?.isReleased == true { transcripts[id] = nil }
+        }
+        // It is in the log now; only that there was such a call is remembered.
+        let call = state.call
+        state = State(call: call, isClosed: true)
     }
 
-    private static func content(_ state: State) -> JSON {
-        if state.blocks.contains(where: { ACPContent.text($0) == nil }) { return .array(state.blocks) }
+    private static func content(_ state: State, terminals: String) -> JSON {
+        if state.blocks.contains(where: { ACPContent.text($0) == nil }) {
+            return .array(state.blocks + (terminals.isEmpty ? [] : [["type": "text", "text": JSON(terminals)]]))
+        }
+        if !terminals.isEmpty { return JSON(state.text.isEmpty ? terminals : state.text + "\n" + terminals) }
         if !state.text.isEmpty { return JSON(state.text) }
         if !state.streamed.isEmpty { return JSON(state.streamed) }
         switch state.rawOutput {
@@ -180,11 +230,11 @@ struct ToolCalls: Sendable {
     /// Ends every call that the agent left open, in the order in which they began, and forgets them all.
     mutating func closeAll(_ turn: TurnStatus, into events: inout [NormalizedEvent]) {
         for id in order {
-            guard var state = states[id], !state.isClosed else { continue }
+            guard var state = states.removeValue(forKey: id), !state.isClosed else { continue }
             // An agent that ended its turn well has run what it left open, unless it was told not to.
             let status: ToolStatus =
                 state.isRejected || turn == .interrupted ? .cancelled : turn == .failed ? .failed : .completed
-            ToolCalls.close(&state, status, into: &events)
+            close(&state, status, into: &events)
         }
         states.removeAll(keepingCapacity: true)
         order.removeAll(keepingCapacity: true)

@@ -50,9 +50,11 @@ struct UsageMeter: Sendable, Equatable {
         }
     }
 
-    /// - Parameter result: the answer to the prompt.
+    /// - Parameters:
+    ///   - result: the answer to the prompt.
+    ///   - model: the session's, for agents that don't name the one that it was.
     /// - Returns: what the turn alone used; nil when nothing is known.
-    mutating func endTurn(_ result: JSON?, isCumulative: Bool) -> Usage? {
+    mutating func endTurn(_ result: JSON?, isCumulative: Bool, model: String?) -> Usage? {
         var usage = Usage(contextUsed: contextUsed, contextWindow: contextWindow)
         var isKnown = false
         if let tokens = reported(result, isCumulative: isCumulative) {
@@ -70,7 +72,11 @@ struct UsageMeter: Sendable, Equatable {
             }
             countedCost = cost
         }
-        return isKnown ? usage : nil
+        guard isKnown else { return nil }
+        // Gemini CLI tells each model's share; several of them are no one's.
+        let shares = result?["_meta"]?["quota"]?["model_usage"]?.arrayValue
+        usage.model = shares.map { $0.count == 1 ? $0[0]["model"]?.stringValue : nil } ?? model
+        return usage
     }
 
     private mutating func reported(_ result: JSON?, isCumulative: Bool) -> Tokens? {

@@ -24,8 +24,8 @@ import Testing
         talk.session.start()
         let params = try #require(talk.agent.last("initialize")?["params"])
         #expect(params["protocolVersion"] == 1)
-        #expect(params["clientCapabilities"]?["fs"] == ["readTextFile": false, "writeTextFile": false])
-        #expect(params["clientCapabilities"]?["terminal"] == false)
+        #expect(params["clientCapabilities"]?["fs"] == ["readTextFile": true, "writeTextFile": true])
+        #expect(params["clientCapabilities"]?["terminal"] == true)
         #expect(params["clientCapabilities"]?["elicitation"]?["form"] == [:])
     }
 
@@ -355,10 +355,20 @@ import Testing
     }
 
     @Test(arguments: ["fs/read_text_file", "terminal/create", "x/y"]) func whatIsNotServedIsSaidSo(_ method: String) {
-        let talk = Conversation()
+        let talk = Conversation(configuration: {
+            $0.servesFiles = false
+            $0.servesTerminals = false
+        })
         talk.open()
+        #expect(
+            talk.agent.last("initialize")?["params"]?["clientCapabilities"]?["fs"] == [
+                "readTextFile": false, "writeTextFile": false,
+            ])
+        #expect(talk.agent.last("initialize")?["params"]?["clientCapabilities"]?["terminal"] == false)
+        _ = talk.lines()
         talk.agent.ask("q", method, [:])
         #expect(talk.agent.answer(to: "q")?["error"]?["code"] == -32601)
+        #expect(talk.lines() == ["custom \(method) {}"])
     }
 
     @Test(arguments: ["session/request_permission", "elicitation/create"]) func brokenRequestsAreRefused(

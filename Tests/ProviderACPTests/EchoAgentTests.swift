@@ -87,7 +87,7 @@ import Testing
             let second = try agent.prompt("[[usage:10,5,0.5]]")
             #expect(
                 second.last
-                    == "turnCompleted completed end_turn input=10 output=5 cached=0 costUsd=0.5 contextUsed=15 contextWindow=200000"
+                    == #"turnCompleted completed end_turn input=10 output=5 cached=0 costUsd=0.5 contextUsed=15 contextWindow=200000 model="small""#
             )
         }
     }

@@ -17,10 +17,15 @@ final class ScriptedAgent: ACPTransport, ACPScheduler {
     private var now = Duration.zero
     private var count = 0
 
+    private(set) var starts: [[String]] = []
+
     func start(
-        onOutput: @escaping (UnsafeRawBufferPointer) -> Void, onExit: @escaping (ExitStatus) -> Void
+        arguments: [String], onOutput: @escaping (UnsafeRawBufferPointer) -> Void,
+        onExit: @escaping (ExitStatus) -> Void
     ) throws(Failure) {
         if let startError { throw startError }
+        starts.append(arguments)
+        isTerminated = false
         self.onOutput = onOutput
         self.onExit = onExit
     }
@@ -95,11 +100,19 @@ final class Conversation: ProviderSessionDelegate {
     private(set) var ends: [ProviderEnd] = []
     private(set) var batches = 0
 
-    init(_ change: (inout ProviderStart) -> Void = { _ in }) {
+    let commands = ScriptedCommands()
+
+    convenience init(configuration adjust: (inout ACPConfiguration) -> Void) { self.init({ _ in }, adjust) }
+
+    init(
+        _ change: (inout ProviderStart) -> Void = { _ in }, _ adjust: (inout ACPConfiguration) -> Void = { _ in }
+    ) {
         var start = ProviderStart(sessionId: "ours", workspace: "/work")
         change(&start)
+        var configuration = ACPConfiguration(executable: "agent")
+        adjust(&configuration)
         session = ACPSession(
-            start, configuration: ACPConfiguration(executable: "agent"), transport: agent, scheduler: agent, epoch: "e")
+            start, configuration: configuration, transport: agent, scheduler: agent, spawner: commands, epoch: "e")
         session.delegate = self
     }
 
@@ -121,5 +134,39 @@ final class Conversation: ProviderSessionDelegate {
         session.start()
         agent.answer("initialize", ["protocolVersion": 1, "agentCapabilities": capabilities])
         agent.answer("session/new", result)
+    }
+}
+
+/// Stands in for the commands of an agent's terminals.
+final class ScriptedCommands: TerminalSpawner {
+    final class Command: TerminalProcess {
+        let specification: ProcessSpecification
+        private(set) var terminations = 0
+        let say: (String) -> Void
+        let sayBytes: ([UInt8], _ isError: Bool) -> Void
+        let exit: (ExitStatus) -> Void
+
+        init(
+            _ specification: ProcessSpecification, onOutput: @escaping (UnsafeRawBufferPointer, Bool) -> Void,
+            onExit: @escaping (ExitStatus) -> Void
+        ) {
+            self.specification = specification
+            sayBytes = { bytes, isError in bytes.withUnsafeBytes { onOutput($0, isError) } }
+            say = { text in Array(text.utf8).withUnsafeBytes { onOutput($0, false) } }
+            exit = onExit
+        }
+
+        func terminate(_ ladder: TeardownLadder) { terminations += 1 }
+    }
+
+    private(set) var all: [Command] = []
+
+    func spawn(
+        _ specification: ProcessSpecification, onOutput: @escaping (UnsafeRawBufferPointer, Bool) -> Void,
+        onExit: @escaping (ExitStatus) -> Void
+    ) throws(SpawnError) -> any TerminalProcess {
+        let command = Command(specification, onOutput: onOutput, onExit: onExit)
+        all.append(command)
+        return command
     }
 }

@@ -21,6 +21,7 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <unistd.h>
+#include "beneath.h"
 #include "detach.h"
 #include "peer.h"
 #include "sockets.h"
