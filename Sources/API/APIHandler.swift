@@ -30,7 +30,9 @@ package final class APIHandler: HTTPHandler {
         self.providers = providers
         self.maxClients = maxClients
         self.compresses = compresses
+        hub.providers = providers
         addCoreRoutes(to: &router)
+        addProviderRoutes(to: &router)
         addSessionRoutes(to: &router)
         addTicketRoutes(to: &router)
     }

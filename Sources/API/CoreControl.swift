@@ -74,6 +74,16 @@ package protocol ProviderDirectory: AnyObject {
     /// The provider records, in a fixed order.
     var records: [JSON] { get }
     func record(_ providerId: String) -> JSONObject?
+    /// What is wrong with manifests: `{path, key, reason}`.
+    var problems: [JSON] { get }
     /// Looks anew whether the provider is installed and logged in.
     func check(_ providerId: String, _ done: @escaping (Result<JSONObject, Failure>) -> Void)
+    func setEnabled(_ providerId: String, _ isEnabled: Bool) throws(Failure)
+    /// Begins to carry out a recipe of the provider's manifest; nil for the first that can be.
+    /// - Returns: the record of the operation.
+    func install(_ providerId: String, recipe: String?, version: String?) throws(Failure) -> JSONObject
+    func cancelInstall(_ providerId: String) throws(Failure)
+    func uninstall(_ providerId: String) throws(Failure)
+    /// What the person runs in a terminal to log in.
+    func login(_ providerId: String) throws(Failure) -> JSONObject
 }

@@ -21,26 +21,6 @@ extension APIHandler {
             core.shutDown(graceMs: grace, by: request.client.name)
             return .json(202, ["stopping": true])
         }
-        router.add(.get, "providers") { [self] _ throws(Failure) in
-            .json(200, ["providers": .array(providers.records)])
-        }
-        router.add(.get, "providers/*") { [self] request throws(Failure) in
-            guard let record = providers.record(ProviderID.resolve(request.parameters[0])) else {
-                throw Self.noProvider(request.parameters[0])
-            }
-            return .json(200, .object(record))
-        }
-        router.add(.post, "providers/*/check") { [self] request throws(Failure) in
-            let providerId = ProviderID.resolve(request.parameters[0])
-            guard providers.record(providerId) != nil else { throw Self.noProvider(request.parameters[0]) }
-            return .later { [self] answer in
-                providers.check(providerId) { result in answer(result.map { .json(200, .object($0)) }) }
-            }
-        }
-    }
-
-    static func noProvider(_ name: String) -> Failure {
-        Failure(code: "provider_not_found", message: "There is no provider \(name.prefix(64)).")
     }
 
     var health: JSONObject {
@@ -59,7 +39,8 @@ extension APIHandler {
         let recoveries = service.store.recoveries.map { JSON.object($0.json) }
         return [
             "core": .object(information), "sessions": .array(service.states.map { .object(service.record(of: $0)) }),
-            "providers": .array(providers.records), "recoveries": .array(recoveries),
+            "providers": .array(providers.records), "providerProblems": .array(providers.problems),
+            "recoveries": .array(recoveries),
         ]
     }
 

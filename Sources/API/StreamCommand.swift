@@ -83,6 +83,10 @@ struct StreamCommand {
             let session = try session(client)
             return CommandReply(
                 .object(try SessionCommands.answerQuestion(fields, in: session, by: by)), keptBy: session)
+        case "provider:update":
+            let id = ProviderID.resolve(try fields.requiredString("providerId"))
+            let isEnabled = try fields.required("enabled", fields.bool("enabled"))
+            return CommandReply(.object(try client.hub.setProvider(id, enabled: isEnabled, by: by)))
         default:
             throw Failure(code: "unknown_type", message: "There is no frame type \"\(type.prefix(64))\".")
         }

@@ -32,6 +32,8 @@ package final class StreamHub: SessionObserver {
     package let service: SessionService
     package let loop: EventLoop
     let context: any HubContext
+    /// What clients can do with providers.
+    weak var providers: (any ProviderDirectory)?
     let limits: Limits
     private let encoder: BroadcastEncoder
     private(set) var feeds: [ClientFeed] = []
@@ -105,10 +107,13 @@ package final class StreamHub: SessionObserver {
     }
 
     /// Sends a frame that belongs to no session's log to every client.
-    package func broadcast(_ type: String, sessionId: String? = nil, _ payload: JSONObject) {
+    /// - Parameter isEphemeral: whether a slow client may miss it.
+    package func broadcast(
+        _ type: String, sessionId: String? = nil, _ payload: JSONObject, isEphemeral: Bool = false
+    ) {
         guard !feeds.isEmpty else { return }
         let frame = makeFrame(type, sessionId: sessionId, payload)
-        for feed in feeds where feed.wantsRecord(of: sessionId) { feed.sink.send(frame, isEphemeral: false) }
+        for feed in feeds where feed.wantsRecord(of: sessionId) { feed.sink.send(frame, isEphemeral: isEphemeral) }
     }
 
     /// The first frame of every connection.

@@ -74,7 +74,7 @@ public struct DaemonLauncher: Sendable {
     }
 
     /// `CODEAI_HUB_CORE` names a program outright; else it is beside this one, or in the PATH.
-    func findExecutable(environment: (String) -> String? = environmentVariable) throws(HubError) -> String {
+    package func findExecutable(environment: (String) -> String? = environmentVariable) throws(HubError) -> String {
         if let executable { return executable }
         let name = "codeai-hub-core"
         if let named = environment("CODEAI_HUB_CORE"), !named.isEmpty {

@@ -5,7 +5,7 @@ import CLinux
 import JSON
 
 /// Starting a program that outlives this one.
-enum DaemonProcess {
+package enum DaemonProcess {
     /// In a session of its own, with no terminal and no descriptor of this process.
     static func spawn(_ program: String, home: HubHome, log: String) throws(HubError) -> pid_t {
         // The daemon makes its folders itself; the log of its start must have a place before.
@@ -23,6 +23,40 @@ enum DaemonProcess {
             throw HubError(.launchFailed, "cannot start \(program): \(SystemError.text(of: error))")
         }
         return pid
+    }
+
+    /// In this terminal, as a part of this program's process group, and waited for.
+    /// - Returns: its exit code; 128 + the signal's number when one ended it.
+    package static func run(_ program: String, _ arguments: [String], home: HubHome) throws(HubError) -> Int32 {
+        var attributes = posix_spawnattr_t()
+        posix_spawnattr_init(&attributes)
+        defer { posix_spawnattr_destroy(&attributes) }
+        var signals = sigset_t()
+        sigemptyset(&signals)
+        posix_spawnattr_setsigmask(&attributes, &signals)
+        for number in [SIGINT, SIGQUIT, SIGPIPE] { sigaddset(&signals, number) }
+        posix_spawnattr_setsigdefault(&attributes, &signals)
+        posix_spawnattr_setflags(&attributes, Int16(POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF))
+        let words: [UnsafeMutablePointer<CChar>?] = ([program] + arguments).map { strdup($0) } + [nil]
+        let environment = environmentWithHome(home)
+        defer { for pointer in words + environment { free(pointer) } }
+        // Control-C is for the program in front.
+        let before = (signal(SIGINT, SIG_IGN), signal(SIGQUIT, SIG_IGN))
+        defer {
+            signal(SIGINT, before.0)
+            signal(SIGQUIT, before.1)
+        }
+        var pid = pid_t()
+        let error = posix_spawn(&pid, program, nil, &attributes, words, environment)
+        guard error == 0 else {
+            throw HubError(.launchFailed, "cannot start \(program): \(SystemError.text(of: error))")
+        }
+        var status: Int32 = 0
+        while waitpid(pid, &status, 0) < 0 {
+            guard errno == EINTR else { return 0 }
+        }
+        let number = status & 0x7f
+        return number == 0 ? (status >> 8) & 0xff : 128 + number
     }
 
     private static func environmentWithHome(_ home: HubHome) -> [UnsafeMutablePointer<CChar>?] {

@@ -42,6 +42,7 @@ extension Configuration {
     package static var sample: [UInt8] {
         var configuration = Configuration()
         var provider = Provider()
+        provider.isEnabled = true
         provider.command = "claude"
         provider.arguments = []
         provider.model = "sonnet"

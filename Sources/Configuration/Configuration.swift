@@ -29,6 +29,7 @@ package struct Configuration: Equatable, Sendable {
     package struct Limits: Equatable, Sendable {
         package var maxClients = 64
         package var maxConcurrent = 10
+        package var installSeconds = 1800.0
     }
 
     package struct Sessions: Equatable, Sendable {
@@ -37,6 +38,7 @@ package struct Configuration: Equatable, Sendable {
 
         package var durability = Durability.process
         package var unloadAfter = 3600.0
+        package var stopProviderAfter = 600.0
         package var resumeAfterQuota = false
         package var maxAttachmentBytes = 5 << 20
         package var carriedBytes = 400 << 10
@@ -63,7 +65,7 @@ package struct Configuration: Equatable, Sendable {
 
     /// What the person says about a provider; what is nil is as its manifest says.
     package struct Provider: Equatable, Sendable {
-        package var isEnabled = true
+        package var isEnabled: Bool?
         package var command: String?
         package var arguments: [String]?
         /// Added to what the provider's environment is built from.

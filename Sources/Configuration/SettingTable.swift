@@ -55,6 +55,12 @@ extension Setting {
             get: { $0[keyPath: path].map { JSON($0) } }, set: { $0[keyPath: path] = $1.stringValue })
     }
 
+    static func optionalBoolean(_ key: String, _ path: Path<Bool?>, _ summary: String) -> Setting {
+        Setting(
+            key: key, form: .boolean, summary: summary, isLive: true, isPrivileged: false, variable: nil,
+            get: { $0[keyPath: path].map { JSON($0) } }, set: { $0[keyPath: path] = $1.boolValue })
+    }
+
     static func texts(
         _ key: String, _ path: Path<[String]>, _ rule: SettingForm.TextRule, _ summary: String
     ) -> Setting {
@@ -130,6 +136,9 @@ package enum SettingTable {
         .integer(
             "limits.maxConcurrent", \.limits.maxConcurrent, 1...1000,
             "Turns running at once, over all sessions; more are queued, in order."),
+        .number(
+            "limits.installSeconds", \.limits.installSeconds, 1...86_400, live: false,
+            "Seconds that the installation of a provider may take. Room for half a gigabyte over a slow line."),
 
         .choice(
             "sessions.durability", \.sessions.durability, live: false,
@@ -138,6 +147,10 @@ package enum SettingTable {
         .number(
             "sessions.unloadAfter", \.sessions.unloadAfter, 1...31_536_000,
             "Seconds after which an idle session leaves memory and its provider's process is ended. It comes back by itself."
+        ),
+        .number(
+            "sessions.stopProviderAfter", \.sessions.stopProviderAfter, 0...31_536_000,
+            "Seconds after which an idle session's provider process is ended though the session stays in memory: agents take 50 to 300 MB each. The next message starts it again and resumes. 0: together with the session, as unloadAfter says."
         ),
         .boolean(
             "sessions.resumeAfterQuota", \.sessions.resumeAfterQuota,
@@ -192,7 +205,10 @@ package enum SettingTable {
 
     /// Below `providers.<id>`; the identifier is free.
     package static let providerSettings: [Setting<Configuration.Provider>] = [
-        .boolean("enabled", \.isEnabled, "Whether sessions of this provider can be started."),
+        .optionalBoolean(
+            "enabled", \.isEnabled,
+            "Whether sessions of this provider can be started; left out for what its manifest says. Clients can enable and disable it, too: the later decision holds."
+        ),
         .optionalText(
             "command", \.command, privileged: true,
             "The program, a name looked up in PATH or an absolute path; left out for what the provider's manifest says."

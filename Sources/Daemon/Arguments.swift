@@ -43,6 +43,8 @@ struct Arguments: Equatable {
         Usage: codeai-hub-core [--config PATH] [--host HOST] [--port PORT]
                codeai-hub-core --check-config | --version | --help
                codeai-hub-core echo-agent        the built-in agent, speaking ACP on its standard streams
+               codeai-hub-core provider-login ID [--config PATH]
+                                                 the login of a provider's vendor, in this terminal
 
         Without arguments it runs in the foreground and logs JSON lines to stderr.
 

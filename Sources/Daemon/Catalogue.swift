@@ -32,11 +32,15 @@ final class Catalogue: ProviderSource, ProviderDirectory {
 
     func name(of providerId: String) -> String { registry.manifest(providerId)?.name ?? providerId }
 
-    func contextWindow(of providerId: String, model: String?) -> Int? { nil }
+    func contextWindow(of providerId: String, model: String?) -> Int? {
+        registry.limits(of: providerId).contextWindow(of: model)
+    }
 
     func defaults(of providerId: String) -> SessionState.Choice { defaults[providerId] ?? SessionState.Choice() }
 
     func note(_ quota: Quota, of providerId: String) { registry.note(quota, of: providerId) }
+
+    var problems: [JSON] { registry.problems.map(\.json) }
 
     var records: [JSON] { registry.records.map { .object($0) } }
 
@@ -44,7 +48,30 @@ final class Catalogue: ProviderSource, ProviderDirectory {
 
     func check(_ providerId: String, _ done: @escaping (Result<JSONObject, Failure>) -> Void) {
         registry.check(providerId) { [self] in
-            if let record = registry.record(providerId) { done(.success(record)) }
+            if let record = registry.record(providerId) { done(.success(record)) } else { done(.failure(Self.gone)) }
         }
+    }
+
+    private static let gone = Failure(code: "provider_not_found", message: "The provider was removed meanwhile.")
+
+    func setEnabled(_ providerId: String, _ isEnabled: Bool) throws(Failure) {
+        try registry.setEnabled(providerId, isEnabled)
+    }
+
+    func install(_ providerId: String, recipe: String?, version: String?) throws(Failure) -> JSONObject {
+        try registry.install(providerId, recipe: recipe, version: version)
+    }
+
+    func cancelInstall(_ providerId: String) throws(Failure) { try registry.cancelInstall(providerId) }
+
+    func uninstall(_ providerId: String) throws(Failure) { try registry.uninstall(providerId) }
+
+    /// Not the vendor's command with its environment, which may hold secrets: the person's tool finds those itself.
+    func login(_ providerId: String) throws(Failure) -> JSONObject {
+        _ = try registry.loginLaunch(providerId)
+        return [
+            "command": ["codeai-hub", "providers", "login", JSON(providerId)],
+            "hint": JSON(registry.manifest(providerId)?.login?.hint ?? ""),
+        ]
     }
 }

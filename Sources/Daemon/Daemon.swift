@@ -51,11 +51,9 @@ final class Daemon: HubContext, CoreControl {
         } catch {
             throw StartError("\(error)")
         }
-        let registry = ProviderRegistry(
-            surroundings: ProviderRegistry.Surroundings(
-                hubHome: home.path, program: ownProgram(), environment: environment, owner: home.path),
-            overrides: settings.providers, loop: loop)
-        catalogue = Catalogue(registry: registry)
+        catalogue = Catalogue(
+            registry: ProviderRegistry(
+                surroundings: settings.surroundings(home, environment), overrides: settings.providers, loop: loop))
         catalogue.defaults = settings.sessionDefaults
         service = SessionService(loop: loop, store: store, providers: catalogue, settings: settings.sessions)
         service.auditor = AuditLog(
@@ -94,10 +92,32 @@ final class Daemon: HubContext, CoreControl {
                 "The address \(configured.host):\(configured.port) is taken\(holder). Set server.port, CORE_PORT or --port "
                     + "to another, 0 for any free one.", exitCode: .addressInUse)
         }
-        catalogue.registry.onChange = { [weak self] providerId in
+        announceProviders()
+    }
+
+    /// Clients see at once what becomes of providers.
+    private func announceProviders() {
+        let registry = catalogue.registry
+        registry.onChange = { [weak self] providerId in
             guard let self, let record = catalogue.record(providerId) else { return }
             hub.broadcast("provider:update", record)
         }
+        registry.onRemoval = { [weak self] in self?.hub.broadcast("provider:removed", ["id": JSON($0)]) }
+        registry.onProgress = { [weak self] providerId, progress in
+            var payload: JSONObject = ["providerId": JSON(providerId)]
+            for (key, value) in progress.json { payload[key] = value }
+            self?.hub.broadcast("provider:progress", payload, isEphemeral: true)
+        }
+        registry.onProblem = { [weak self] in self?.report($0) }
+        registry.isInUse = { [weak self] providerId in
+            self?.service.loaded.values.contains { $0.processes.contains { $0.providerId == providerId } } ?? false
+        }
+        for problem in registry.problems { report(problem) }
+    }
+
+    private func report(_ problem: ManifestError) {
+        log.log(.warn, "a provider's manifest is not usable", problem.json.objectValue ?? [:])
+        hub.broadcast("core:notification", ["level": "warn", "message": JSON("\(problem)")])
     }
 
     private func addresses() throws(ServerError) -> [SocketAddress] {
@@ -137,7 +157,9 @@ final class Daemon: HubContext, CoreControl {
         Leftovers.end(owner: home.path, grace: .seconds(1), on: loop) { [self] count in
             if count > 0 { log.log(.warn, "ended processes that an earlier daemon left", ["count": JSON(count)]) }
             service.providersMayStart()
+            catalogue.registry.sweepVersions()
             catalogue.registry.checkAll()
+            catalogue.registry.startWatching()
         }
         if let wait = configured.idleShutdown { watchIdleness(wait) }
         loop.run()
@@ -165,6 +187,8 @@ final class Daemon: HubContext, CoreControl {
         log.log(.info, "stopping", ["reason": JSON(reason)])
         hub.broadcast("core:shutdown", ["reason": JSON(reason)])
         endpoint.remove()
+        catalogue.registry.stopWatching()
+        catalogue.registry.endInstallations()
         // Whatever hangs, the daemon ends.
         loop.schedule(after: grace + .seconds(10)) { [self] in exitNow(1) }
         service.stopAll(grace: grace) { [self] in
@@ -187,7 +211,7 @@ final class Daemon: HubContext, CoreControl {
 
     /// Without clients and without work the daemon ends by itself; the next client starts it again.
     private func watchIdleness(_ wait: Duration) {
-        let isIdle = server.connectionCount == 0 && service.isQuiet
+        let isIdle = server.connectionCount == 0 && service.isQuiet && !catalogue.registry.isInstalling
         if !isIdle { idleSince = nil } else if idleSince == nil { idleSince = loop.now }
         if let idleSince, loop.now - idleSince >= wait { return stop(grace: configured.grace, reason: "idle") }
         loop.schedule(after: min(.seconds(1), max(wait, .milliseconds(10)))) { [self] in watchIdleness(wait) }
@@ -229,13 +253,4 @@ private func raiseDescriptorLimit() {
     guard getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit) == 0 else { return }
     limit.rlim_cur = limit.rlim_max
     setrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit)
-}
-
-/// The daemon's own program, for providers that are part of it.
-private func ownProgram() -> String {
-    var buffer = [UInt8](repeating: 0, count: 4096)
-    let count = buffer.withUnsafeMutableBytes {
-        readlink("/proc/self/exe", $0.baseAddress!.assumingMemoryBound(to: CChar.self), $0.count)
-    }
-    return count > 0 ? String(decoding: buffer[..<count], as: UTF8.self) : CommandLine.arguments[0]
 }

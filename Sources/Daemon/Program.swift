@@ -9,6 +9,9 @@ package enum Program {
     package static func run(_ arguments: [String]) -> Int32 {
         if arguments.first == "echo-agent" { return EchoAgent.run() }
         do throws(StartError) {
+            if arguments.first == "provider-login" {
+                return try ProviderLogin.run(Array(arguments.dropFirst()), environment: processEnvironment())
+            }
             let parsed = try Arguments(arguments)
             switch parsed.action {
             case .showVersion: print("codeai-hub-core \(Version.current)")

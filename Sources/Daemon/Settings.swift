@@ -80,6 +80,7 @@ struct Settings {
         settings.maxAttachmentBytes = configuration.sessions.maxAttachmentBytes
         settings.carriedBytes = configuration.sessions.carriedBytes
         settings.unloadAfter = configuration.sessions.unloadAfter
+        settings.stopProviderAfter = configuration.sessions.stopProviderAfter
         settings.maxConcurrent = configuration.limits.maxConcurrent
         if !configuration.sessions.defaultWorkspace.isEmpty {
             settings.defaultWorkspace = configuration.sessions.defaultWorkspace
@@ -111,6 +112,13 @@ struct Settings {
         configuration.providers.mapValues { SessionState.Choice(model: $0.model, mode: $0.mode, effort: $0.effort) }
     }
 
+    func surroundings(_ home: Home, _ environment: [String: String]) -> ProviderRegistry.Surroundings {
+        var surroundings = ProviderRegistry.Surroundings(
+            hubHome: home.path, program: ownProgram(), environment: environment, owner: home.path)
+        surroundings.installSeconds = configuration.limits.installSeconds
+        return surroundings
+    }
+
     func log(in home: Home) -> ServiceLog {
         // On a terminal, a pipe or a service manager's socket somebody listens; a file would only be a second copy.
         var information = stat()
@@ -119,4 +127,13 @@ struct Settings {
             path: home.logs + "/core.log", level: ServiceLog.Level(configuration.log.level.rawValue) ?? .info,
             maxBytes: configuration.log.maxBytes, keep: configuration.log.keep, writesToStderr: !isFile)
     }
+}
+
+/// The daemon's own program, for providers that are part of it.
+private func ownProgram() -> String {
+    var buffer = [UInt8](repeating: 0, count: 4096)
+    let count = buffer.withUnsafeMutableBytes {
+        readlink("/proc/self/exe", $0.baseAddress!.assumingMemoryBound(to: CChar.self), $0.count)
+    }
+    return count > 0 ? String(decoding: buffer[..<count], as: UTF8.self) : CommandLine.arguments[0]
 }

@@ -87,6 +87,17 @@ package struct ProcessTable {
         }.map(\.identity)
     }
 
+    /// Running processes of this user whose program lies in a folder, or that were started with that folder in the
+    /// variable `name`, as those of interpreters are whose program lies elsewhere.
+    package func processes(from folder: String, marked name: String) -> [ProcessIdentity] {
+        let wanted = Array("\(name)=\(folder)".utf8)
+        return entries.values.filter { entry in
+            !entry.isZombie && ProcessTable.isOwn(entry.pid)
+                && (ProcessTable.program(of: entry.pid)?.hasPrefix(folder + "/") == true
+                    || ProcessTable.environment(of: entry.pid, has: wanted))
+        }.map(\.identity)
+    }
+
     /// What a child with this group and marker has left: its group, and orphans that this process has adopted.
     func leftovers(group: Int32, marker: String) -> [ProcessIdentity] {
         let own = getpid()
@@ -205,6 +216,16 @@ package struct ProcessTable {
     private static func isOwn(_ pid: Int32) -> Bool {
         var status = stat()
         return stat("/proc/\(pid)", &status) == 0 && status.st_uid == geteuid()
+    }
+
+    /// The path of the program that a process runs.
+    private static func program(of pid: Int32) -> String? {
+        withUnsafeTemporaryAllocation(of: CChar.self, capacity: 4096) { buffer -> String? in
+            let count = readlink("/proc/\(pid)/exe", buffer.baseAddress!, buffer.count)
+            guard count > 0 else { return nil }
+            return String(
+                decoding: UnsafeRawBufferPointer(rebasing: UnsafeRawBufferPointer(buffer)[..<count]), as: UTF8.self)
+        }
     }
 
     private static func environment(of pid: Int32, has wanted: [UInt8]) -> Bool {

@@ -100,6 +100,8 @@ package struct SessionSettings: Sendable {
     package var maxQueue = 100
     /// Seconds without anything happening after which a session leaves memory and its provider's process ends.
     package var unloadAfter = 3600.0
+    /// Seconds after which its provider's process alone is ended; 0: with the session.
+    package var stopProviderAfter = 600.0
 
     /// Turns that run at once over all sessions; the others wait for their turn, in order.
     package var maxConcurrent = 10

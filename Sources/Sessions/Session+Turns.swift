@@ -200,7 +200,14 @@ extension Session {
         guard state.runningTurn?.turnId == message.turnId, !isDeleted else { return }
         let isNew = seat.provider == nil
         do throws(Failure) {
-            if isNew { try start(seat) }
+            if isNew {
+                try start(seat)
+            } else if let refusal = service.providers.problem(with: seat.providerId),
+                refusal.code == "provider_disabled"
+            {
+                // Disabled while the message waited: a turn that ran then goes on to its end, this one is a new one.
+                throw refusal
+            }
         } catch {
             return closeTurn(error: error)
         }

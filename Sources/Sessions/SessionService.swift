@@ -193,7 +193,8 @@ package final class SessionService {
     }
 
     private func scheduleSweep() {
-        sweep = loop.schedule(after: .seconds(max(1, min(60, settings.unloadAfter / 4)))) { [weak self] in
+        let soonest = settings.stopProviderAfter > 0 ? settings.stopProviderAfter : settings.unloadAfter
+        sweep = loop.schedule(after: .seconds(max(1, min(60, min(soonest, settings.unloadAfter) / 4)))) { [weak self] in
             self?.unloadIdle()
             self?.scheduleSweep()
         }
@@ -202,8 +203,12 @@ package final class SessionService {
     private func unloadIdle() {
         let now = loop.now
         for session in loaded.values where session.isQuiet {
-            guard now - session.lastActivity > .seconds(settings.unloadAfter),
-                session.log.committedSeq == session.log.lastSeq
+            let idle = now - session.lastActivity
+            if settings.stopProviderAfter > 0, idle > .seconds(settings.stopProviderAfter), session.hasProvider {
+                session.stopProviders()
+                continue
+            }
+            guard idle > .seconds(settings.unloadAfter), session.log.committedSeq == session.log.lastSeq
             else { continue }
             if session.hasProvider {
                 session.stopProviders()

@@ -83,7 +83,7 @@ private func compare(_ name: String, _ expected: [UInt8]) throws {
         #expect(configuration.providers["codexCli"]?.isEnabled == false)
         #expect(configuration.providers["codexCli"]?.command == nil)
         let other = configuration.providers["x-1"]
-        #expect(other?.isEnabled == true)
+        #expect(other?.isEnabled == nil)
         #expect(other?.command == "/opt/x")
         #expect(other?.arguments == ["a", "b"])
         #expect(other?.environment == ["K": "v"])

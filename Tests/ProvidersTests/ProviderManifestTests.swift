@@ -1,7 +1,8 @@
 import Foundation
 import JSON
-import Providers
 import Testing
+
+@testable import Providers
 
 struct ProviderManifestTests {
     private func manifest(_ text: String) throws -> ProviderManifest {
@@ -44,8 +45,28 @@ struct ProviderManifestTests {
             (#"{"id":"x","adapter":"acp","command":["x"],"options":[]}"#, "options", "must be an object"),
             (
                 #"{"id":"x","adapter":"acp","command":["x"],"authentication":{"settings":[{"file":"f"}]}}"#,
-                "authentication.settings.key", "is missing"
+                "authentication.settings[0].key", "is missing"
             ),
+            (#"{"id":"x","adapter":"telnet","command":["x"]}"#, "adapter", "must be one of claude-stream-json"),
+            (#"{"id":"x","adapter":"acp","command":["${hom}/x"]}"#, "command[0]", "has the placeholder ${hom}"),
+            (#"{"id":"x","adapter":"acp","command":["${target}/x"]}"#, "command[0]", "has the placeholder ${target}"),
+            (
+                #"{"id":"x","adapter":"acp","command":["${home:-/x}"]}"#, "command[0]",
+                "only a variable can have a text after :-"
+            ),
+            (
+                #"{"id":"x","adapter":"acp","command":["x"],"limits":{"contextWindow":{"default":0}}}"#,
+                "limits.contextWindow.default", "whole number above 0"
+            ),
+            (
+                #"{"id":"x","adapter":"acp","command":["x"],"install":[{"id":"a","command":["a"]},{"id":"b"}]}"#,
+                "install[1].command", "names no program"
+            ),
+            (
+                #"{"id":"x","adapter":"acp","command":["x"],"install":[{"id":"a","command":["a"]},{"id":"a","command":["a"]}]}"#,
+                "install[1].id", "earlier recipe"
+            ),
+            (#"{"id":"x","adapter":"acp","command":["x\u0000"]}"#, "command[0]", "NUL"),
         ])
     func wrong(_ text: String, _ key: String, _ reason: String) throws {
         let json = try JSON.parse(text)
@@ -64,6 +85,37 @@ struct ProviderManifestTests {
         ] as [(String, String?)])
     func versions(_ text: String, _ version: String?) {
         #expect(ProviderVersion.find(in: text) == version)
+    }
+
+    @Test(
+        "Placeholders",
+        arguments: [
+            ("${home}/x", "/h/x"), ("${A}", "1"), ("${B:-${home}/y}", "/h/y"), ("${A:-z}", "1"), ("a${B}b", "ab"),
+            ("${home", "${home"), ("${unknown}", "${unknown}"), ("$home {x}", "$home {x}"), ("${B:-{}}", "{}"),
+        ])
+    func placeholders(_ text: String, _ expanded: String) {
+        #expect(Placeholders(values: ["home": "/h"], variables: ["A": "1", "B": ""]).expand(text) == expanded)
+    }
+
+    @Test func anIsolatedHomeIsAllThatIsKnownOfHomes() {
+        let environment = ProviderEnvironment.build(
+            inherited: ["HOME": "/h", "XDG_CONFIG_HOME": "/h/c", "XDG_RUNTIME_DIR": "/run/1", "PATH": "/bin"],
+            passing: [], isolatedHome: "/own", additions: [], owner: "me")
+        #expect(
+            environment == [
+                "HOME": "/own", "PATH": "/bin", "XDG_CONFIG_HOME": "/own/.config", "XDG_CACHE_HOME": "/own/.cache",
+                "XDG_DATA_HOME": "/own/.local/share", "XDG_STATE_HOME": "/own/.local/state", "CODEAI_HUB_OWNER": "me",
+            ])
+    }
+
+    @Test(
+        "How far it is, where it is said",
+        arguments: [
+            ("Downloading 42%", 42), ("[###] 7 % done", nil), ("Progress 10 of 40", 25), ("100%|####|", 100),
+            ("999%", nil), ("Progress x of y", nil), ("%", nil), ("done", nil),
+        ] as [(String, Int?)])
+    func percent(_ line: String, _ percent: Int?) {
+        #expect(InstallOutput.percent(in: line) == percent)
     }
 
     @Test func versionsCompareByNumbers() {

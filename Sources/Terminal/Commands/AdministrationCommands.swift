@@ -86,38 +86,12 @@ enum AdministrationCommands {
             StyledText("Sessions ", .bold) + StyledText("\(sessions.count), \(busy.count) not idle\n"))
         if !busy.isEmpty { SessionCommands.printTable(busy, output) }
         output.print(StyledText("Providers\n", .bold))
-        printProviders(status["providers"]?.arrayValue ?? [], output)
+        ProviderCommands.printTable(status["providers"]?.arrayValue ?? [], output)
+        ProviderCommands.printProblems(status["providerProblems"], output)
         let recoveries = status["recoveries"]?.arrayValue?.count ?? status["recoveries"]?.intValue ?? 0
         if recoveries > 0 {
             output.print(StyledText("! \(recoveries) logs were repaired at the start: --json has them\n", .yellow))
         }
         return .ok
-    }
-
-    @Sendable static func providers(_ invocation: Invocation) async throws(CommandFailure) -> ExitCode {
-        let connection = try await Connection.open(invocation, starts: true)
-        let answer = try await connection.call("GET", "/providers")
-        let output = Output(invocation)
-        if invocation.isJSON {
-            output.print(json: answer)
-        } else {
-            printProviders(answer["providers"]?.arrayValue ?? [], output)
-        }
-        return .ok
-    }
-
-    private static func printProviders(_ records: [JSON], _ output: Output) {
-        func word(_ value: JSON?, _ yes: String, _ no: String) -> String {
-            value?.boolValue.map { $0 ? yes : no } ?? "unknown"
-        }
-        let rows = records.map { record in
-            [
-                RequestText.plain(record["id"]), RequestText.plain(record["name"]),
-                record["version"]?.stringValue ?? word(record["installed"], "installed", "not installed"),
-                word(record["authenticated"], "logged in", "not logged in"),
-                RequestText.plain(record["problem"]?["message"] ?? record["problem"]),
-            ]
-        }
-        output.print(table: ["ID", "NAME", "VERSION", "LOGIN", "PROBLEM"], rows)
     }
 }

@@ -107,8 +107,19 @@ enum CommandTable {
             help: "Print a session's log", details: "With --json each line is an event as it is in the log.",
             handlesSignals: false, run: SessionCommands.log),
         Command(
-            name: "providers", help: "List the providers: installed, logged in, models",
-            run: AdministrationCommands.providers),
+            name: "providers",
+            arguments: [Argument(name: "ACTION", isOptional: true), Argument(name: "ID", isOptional: true)],
+            options: [
+                Option("recipe", value: "NAME", help: "How to install; default: the first recipe that can be used"),
+                Option("version", value: "V", help: "The version of the recipe's package; default: the newest"),
+            ],
+            help: "List, install, log in to, enable and disable providers",
+            details: """
+                ACTION is list (the default), show, install (again to update), remove, check, login, enable or \
+                disable. install shows what goes on and ends with it; Control-C cancels it, and what was installed \
+                before stays. login runs the vendor's own login in this terminal.
+                """,
+            handlesSignals: true, run: ProviderCommands.run),
         Command(
             name: "help", arguments: [Argument(name: "COMMAND", isOptional: true)],
             help: "Print this help, or that of a command", run: HelpText.run),

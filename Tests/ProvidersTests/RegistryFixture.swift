@@ -1,0 +1,78 @@
+import EventLoop
+import Foundation
+import HubProtocol
+import JSON
+import TestSupport
+
+@testable import Providers
+
+/// A registry on a home of its own, whose loop the test turns itself.
+final class RegistryFixture {
+    let folder: TemporaryFolder
+    let loop: EventLoop
+    let registry: ProviderRegistry
+    var changes: [String] = []
+    var removals: [String] = []
+    var problems: [ManifestError] = []
+    var progress: [InstallProgress] = []
+    var inUse: Set<String> = []
+
+    var hub: String { folder.path + "/hub" }
+
+    init(
+        _ folder: TemporaryFolder? = nil, overrides: [String: ProviderOverride] = [:],
+        environment: [String: String] = [:], installSeconds: Double = 60
+    ) throws {
+        self.folder = try folder ?? TemporaryFolder("registry")
+        loop = try EventLoop()
+        var variables = ["HOME": self.folder.path, "PATH": self.folder.path + "/bin:/usr/bin:/bin"]
+        variables.merge(environment) { $1 }
+        var surroundings = ProviderRegistry.Surroundings(
+            hubHome: self.folder.path + "/hub", program: "/opt/hub/codeai-hub-core", environment: variables,
+            owner: "test-\(self.folder.path)")
+        surroundings.installSeconds = installSeconds
+        registry = ProviderRegistry(surroundings: surroundings, overrides: overrides, loop: loop)
+        registry.onChange = { [weak self] in self?.changes.append($0) }
+        registry.onRemoval = { [weak self] in self?.removals.append($0) }
+        registry.onProblem = { [weak self] in self?.problems.append($0) }
+        registry.onProgress = { [weak self] in self?.progress.append($1) }
+        registry.isInUse = { [weak self] in self?.inUse.contains($0) == true }
+    }
+
+    /// Turns the loop until something is so.
+    func until(
+        _ what: @autoclosure () -> String, within limit: Duration = .seconds(20), _ isSo: () throws -> Bool
+    ) throws {
+        let deadline = ContinuousClock.now + limit
+        while try !isSo() {
+            guard ContinuousClock.now < deadline else { throw TestFailure("not within \(limit): \(what())") }
+            loop.turn(waitingAtMost: .milliseconds(20))
+        }
+    }
+
+    func record(_ id: String) -> JSONObject { registry.record(id) ?? [:] }
+
+    func code(_ body: () throws -> Void) -> String {
+        do { try body() } catch { return (error as? Failure)?.code ?? "\(error)" }
+        return "none"
+    }
+
+    // MARK: Files
+
+    /// Writes a script into the folder's `bin`, which is in PATH.
+    func program(_ name: String, _ script: String) throws {
+        let path = folder.path + "/bin/" + name
+        try folder.write("bin/" + name, "#!/bin/sh\n" + script)
+        try FileManager.default.setAttributes([.posixPermissions: 0o755], ofItemAtPath: path)
+    }
+
+    func modulePath(_ id: String) -> String { hub + "/providers/\(id)/module.json" }
+
+    func module(_ id: String, _ text: String) throws { try folder.write("hub/providers/\(id)/module.json", text) }
+
+    func exists(_ path: String) -> Bool { FileManager.default.fileExists(atPath: path) }
+
+    func names(_ path: String) -> [String] {
+        ((try? FileManager.default.contentsOfDirectory(atPath: path)) ?? []).sorted()
+    }
+}
