@@ -36,6 +36,8 @@ final class Catalogue: ProviderSource, ProviderDirectory {
         registry.limits(of: providerId).contextWindow(of: model)
     }
 
+    func limits(of providerId: String) -> ProviderLimits { registry.limits(of: providerId) }
+
     func defaults(of providerId: String) -> SessionState.Choice { defaults[providerId] ?? SessionState.Choice() }
 
     func note(_ quota: Quota, of providerId: String) { registry.note(quota, of: providerId) }

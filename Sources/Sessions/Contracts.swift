@@ -74,6 +74,8 @@ package protocol ProviderSource: AnyObject {
     func name(of providerId: String) -> String
     /// Tokens that fit the model; nil when nobody knows.
     func contextWindow(of providerId: String, model: String?) -> Int?
+    /// What the provider takes at most, as its manifest says.
+    func limits(of providerId: String) -> ProviderLimits
     /// What a new session of this provider is set to when its maker says nothing.
     func defaults(of providerId: String) -> SessionState.Choice
 }
@@ -81,6 +83,7 @@ package protocol ProviderSource: AnyObject {
 extension ProviderSource {
     package func name(of providerId: String) -> String { providerId }
     package func contextWindow(of providerId: String, model: String?) -> Int? { nil }
+    package func limits(of providerId: String) -> ProviderLimits { ProviderLimits() }
     package func defaults(of providerId: String) -> SessionState.Choice { SessionState.Choice() }
 }
 

@@ -83,6 +83,7 @@ extension Session {
         let addressed =
             message.providerId ?? MessageAddress.provider(of: message.content, among: state.providerIds)
         if let problem = service.providers.problem(with: addressed ?? state.providerId) { throw problem }
+        try requireFitting(message, addressed ?? state.providerId)
 
         if message.mode == .steer, let turn = steerableTurn(for: addressed) {
             return try steer(message, into: turn, by: client)
@@ -121,6 +122,14 @@ extension Session {
                     "\(providerId) does not take part in this session: \(state.providerIds.joined(separator: ", ")).",
                 details: ["field": "providerId"])
         }
+    }
+
+    private func requireFitting(_ message: IncomingMessage, _ providerId: String) throws(Failure) {
+        guard let limit = service.providers.limits(of: providerId).maxPromptBytes, message.content.utf8.count > limit
+        else { return }
+        throw Failure(
+            code: "payload_too_large",
+            message: "A message to \(service.providers.name(of: providerId)) may have at most \(limit) bytes.")
     }
 
     private func eventData(of message: IncomingMessage, by client: ClientIdentity) -> JSONObject {
@@ -186,7 +195,7 @@ extension Session {
         guard state.runningTurn == nil, !state.isHeld, !state.isPaused, !isDeleted, let next = state.queue.first
         else { return }
         let seat = seat(next.providerId ?? state.providerId)
-        guard !seat.isStopping, service.mayBegin(self) else { return }
+        guard !seat.isStopping, service.mayBegin(self, with: seat.providerId) else { return }
         append(EventDraft(.turnStarted, source: .core, turnId: next.turnId, providerId: seat.providerId))
         isInterrupting = false
         announceChange()

@@ -267,11 +267,17 @@ package final class SessionService {
     }
 
     /// Whether a turn may begin now; if not, the session is called when it may.
-    func mayBegin(_ session: Session) -> Bool {
+    func mayBegin(_ session: Session, with providerId: String) -> Bool {
         guard !isShuttingDown else { return false }
-        if activeCount < settings.maxConcurrent { return true }
+        if activeCount < settings.maxConcurrent, hasRoom(providerId) { return true }
         if !waitingForRoom.contains(session.id) { waitingForRoom.append(session.id) }
         return false
+    }
+
+    /// Whether the provider itself takes one more turn.
+    private func hasRoom(_ providerId: String) -> Bool {
+        guard let limit = providers.limits(of: providerId).maxConcurrent else { return true }
+        return loaded.values.count { $0.state.runningTurn?.providerId == providerId } < limit
     }
 
     func turnFinished(_ session: Session, _ outcome: TurnOutcome) {

@@ -69,6 +69,8 @@ final class FakeProviders: ProviderSource {
     var failure: Failure?
     var startFailure: Failure?
 
+    var limits = ProviderLimits()
+    func limits(of providerId: String) -> ProviderLimits { limits }
     var contextWindow: Int?
     func contextWindow(of providerId: String, model: String?) -> Int? { contextWindow }
     func note(_ quota: Quota, of providerId: String) {}

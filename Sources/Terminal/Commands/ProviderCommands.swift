@@ -122,7 +122,7 @@ enum ProviderCommands {
     }
 
     private static func version(_ record: JSON) -> String {
-        record["version"]?.stringValue ?? (record["installed"]?.boolValue == true ? "unknown" : "not installed")
+        record["version"]?.stringValue ?? (record["installed"]?.boolValue == true ? "installed" : "not installed")
     }
 
     private static func login(_ record: JSON) -> String {
