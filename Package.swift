@@ -84,7 +84,10 @@ let package = Package(
         // Started by tests as a subprocess, for what would disturb other tests in their own process.
         .executableTarget(
             name: "TestPeer",
-            dependencies: ["Base", "CLinux", "EventLoop", "Processes", "HTTP1", "WebSocket", "Server"],
+            dependencies: [
+                "Base", "CLinux", "EventLoop", "Processes", "HTTP1", "WebSocket", "Server", "HubProtocol", "Providers",
+                "ProviderClaude",
+            ],
             path: "Tests/Peer"),
         .testTarget(name: "BaseTests", dependencies: ["Base", "TestSupport"]),
         .testTarget(name: "JSONTests", dependencies: ["JSON", "Base", "TestSupport"]),
@@ -106,6 +109,7 @@ let package = Package(
             name: "ProviderClaudeTests",
             dependencies: [
                 "ProviderClaude", "Providers", "Processes", "HubProtocol", "JSON", "Base", "EventLoop", "TestSupport",
+                "TestPeer",
             ],
             resources: [.copy("Fixtures")]),
         .testTarget(

@@ -17,34 +17,20 @@ extension ClaudeDecoder {
         apiError = nil
         retryDelay = nil
         if failure == nil { quotaRejection = nil }
-        if case .sent(let uuid) = turn, isAnotherTurns(json, than: uuid) {
-            // A background task's turn ended while our message waits behind it.
-            emit(.usage(usage))
-            if let failure { emit(.error(failure)) }
-            return emit(.status(type: "background_turn_completed", data: ["origin": json["origin"] ?? .null]))
-        }
-        noticeActivity()
+        let isOther = isOtherTurns(json)
+        if !isOther { noticeActivity() }
         emit(.usage(usage))
         if let failure { emit(.error(failure)) }
+        if isOther { return endOtherTurn(json) }
         let reason =
             wasInterrupted || failure != nil
             ? json["terminal_reason"]?.stringValue : json["stop_reason"]?.stringValue
-        turn = .none
-        isInterrupting = false
-        emit(
-            .turnCompleted(
-                TurnOutcome(
-                    status: wasInterrupted ? .interrupted : failure == nil ? .completed : .failed,
-                    stopReason: reason ?? json["terminal_reason"]?.stringValue, usage: usage,
-                    durationMs: json["duration_ms"]?.intValue)))
-        output.effects.append(.turnEnded)
-    }
-
-    /// Whether the result is of a turn that a background task began, not of the message with this `uuid`.
-    private func isAnotherTurns(_ json: JSON, than uuid: String) -> Bool {
-        if let answered = json["user_message_uuids"]?.arrayValue { return !answered.contains(.string(uuid)) }
-        if let answered = json["user_message_uuid"]?.stringValue { return answered != uuid }
-        return json["origin"]?["kind"]?.stringValue == "task-notification"
+        endTurn(
+            TurnOutcome(
+                status: wasInterrupted ? .interrupted : failure == nil ? .completed : .failed,
+                stopReason: reason ?? json["terminal_reason"]?.stringValue, usage: usage,
+                durationMs: json["duration_ms"]?.intValue),
+            answered: Set((json["user_message_uuids"]?.arrayValue ?? []).compactMap(\.stringValue)))
     }
 
     private func isInterrupted(_ json: JSON) -> Bool {
@@ -59,6 +45,7 @@ extension ClaudeDecoder {
         var usage = Usage()
         if let models = json["model_usage_since_last_result"]?.objectValue {
             var cost = 0.0
+            usage.model = mainModel(models)
             for (_, model) in models {
                 let cached = model["cacheReadInputTokens"]?.intValue ?? 0
                 usage.input &+= (model["inputTokens"]?.intValue ?? 0) &+ cached
@@ -79,6 +66,7 @@ extension ClaudeDecoder {
                 usage.costUsd = total >= known ? total - known : total
             }
         }
+        usage.model = usage.model ?? model
         knownCost = json["total_cost_usd"]?.doubleValue ?? knownCost
         usage.contextUsed = contextUsed
         let windows = json["modelUsage"]?.objectValue
@@ -86,6 +74,12 @@ extension ClaudeDecoder {
             model.flatMap { windows?[$0]?["contextWindow"]?.intValue }
             ?? windows?.compactMap { $0.value["contextWindow"]?.intValue }.max()
         return usage
+    }
+
+    /// The conversation's own model, or the one that most was spent on; others worked on the side.
+    private func mainModel(_ models: JSONObject) -> String? {
+        if let model, models[model] != nil { return model }
+        return models.max { ($0.value["costUSD"]?.doubleValue ?? 0) < ($1.value["costUSD"]?.doubleValue ?? 0) }?.key
     }
 
     // MARK: Failures
@@ -101,19 +95,6 @@ extension ClaudeDecoder {
             type: json["api_error_type"]?.stringValue ?? apiError?.type, word: apiError?.word,
             isQuota: json["api_error"]?.stringValue == "usage_limit_reached", message: message, subtype: subtype,
             quota: quotaRejection, retryAfter: retryDelay)
-    }
-
-    // MARK: Quota
-
-    mutating func rateLimit(_ json: JSON) {
-        guard let info = json["rate_limit_info"], let word = info["status"]?.stringValue else {
-            return custom("rate_limit_event", json)
-        }
-        let quota = Quota(
-            status: word == "allowed_warning" ? "warning" : word, resetsAt: info["resetsAt"]?.doubleValue,
-            window: info["rateLimitType"]?.stringValue, utilization: info["utilization"]?.doubleValue)
-        quotaRejection = word == "rejected" ? quota : nil
-        emit(.quota(quota))
     }
 }
 

@@ -57,11 +57,13 @@ extension ClaudeDecoder {
         details["mcpServers"] = json["mcp_servers"]
         details["slashCommands"] = json["slash_commands"]
         details["apiKeySource"] = json["apiKeySource"]
+        details["effort"] = effort.map { JSON($0) }
         emit(
             .sessionReady(
                 SessionReady(
-                    nativeSessionId: nativeSessionId, model: model, mode: mode, availableModels: availableModels,
-                    availableModes: ClaudeDecoder.modes, details: details)))
+                    nativeSessionId: nativeSessionId, model: model, mode: mode, availableModels: catalogue.models,
+                    availableModes: ClaudeDecoder.modes, availableEfforts: catalogue.efforts(of: model),
+                    details: details)))
         output.effects.append(.conversationStarted)
     }
 

@@ -20,6 +20,7 @@ package import Providers
 /// | `user` texts `[Request interrupted by user...]` | the turn's status says it |
 /// | `user` lines that replay what we sent | in the log already |
 /// | `init` after the first, unless model or mode changed | it repeats every turn |
+/// | `command_lifecycle` | what becomes of our messages shows in the turn; one that is taken back is a status |
 package struct ClaudeDecoder: Sendable {
     /// What a line came to.
     package struct Output: Equatable, Sendable {
@@ -41,8 +42,6 @@ package struct ClaudeDecoder: Sendable {
         /// The conversation exists from here on and can be resumed.
         case conversationStarted
         case resumeFailed(String)
-        /// `queued`, `started`, `completed` or `cancelled`, for a message that we sent.
-        case messageState(uuid: String, state: String)
         case turnEnded
     }
 
@@ -88,15 +87,31 @@ package struct ClaudeDecoder: Sendable {
     package internal(set) var model: String?
     package internal(set) var mode: String?
     /// From the answer to `initialize`.
-    package var availableModels: [String] = []
+    package var catalogue = ClaudeModels()
+    /// What the conversation was told to use, if anything; Claude doesn't say what it uses.
+    package var effort: String?
 
     var output = Output()
     /// By `parent_tool_use_id`; the main thread's is empty.
     var threads: [String: Thread] = [:]
     var tools: [String: ToolRecord] = [:]
     var taskList = ClaudeTaskList()
+    /// Claude has come to the message that the turn was begun with.
+    var hasStarted = false
+    /// A turn that isn't ours runs while our message waits behind it.
+    var isOtherTurnRunning = false
+    /// Messages added to the turn and not yet answered.
+    var additions: [Addition] = []
+    /// How the turn would have ended, had nothing been added to it.
+    var heldOutcome: TurnOutcome?
+    /// Our message was withdrawn: so the turn ends as soon as the other one has.
+    var withdrawal: TurnOutcome?
+    /// It says what becomes of our messages (`command_lifecycle`): older versions don't.
+    var reportsMessageStates = false
     var apiError: APIError?
     var quotaRejection: Quota?
+    /// What was last said of each window.
+    var quotas: [String: Quota] = [:]
     var retryDelay: Double?
     var wakeReason: String?
     var knownCost: Double?
@@ -106,6 +121,8 @@ package struct ClaudeDecoder: Sendable {
 
     /// More open tool calls or subagents than any real session has; what is beyond is forgotten, not refused.
     static let tableLimit = 4096
+    /// Messages added to one turn and not yet answered.
+    static let additionLimit = 64
     /// Bytes kept of a line that could not be read.
     static let unparsedLimit = 8 * 1024
 
@@ -113,12 +130,6 @@ package struct ClaudeDecoder: Sendable {
     ///   log doesn't tell), 0 for a new one. Only used with a Claude Code that doesn't report differences.
     package init(knownCostUsd: Double? = 0) {
         knownCost = knownCostUsd
-    }
-
-    /// A user message with this `uuid` goes out now.
-    package mutating func beginTurn(uuid: String) {
-        turn = .sent(uuid: uuid)
-        isInterrupting = false
     }
 
     package mutating func decode(_ line: LineSplitter.Line) -> Output {
@@ -153,16 +164,10 @@ package struct ClaudeDecoder: Sendable {
         return output
     }
 
-    /// Our turn ended without a result: the message was taken back before Claude came to it.
-    package mutating func endTurn() {
-        turn = .none
-        isInterrupting = false
-    }
-
-    /// What was noted outside of a line (a model that was set).
-    mutating func takeEvents() -> [NormalizedEvent] {
+    /// What came of something that was noted outside of a line (a model that was set, a message taken back).
+    mutating func takeOutput() -> Output {
         defer { output = Output() }
-        return output.events
+        return output
     }
 
     /// The output has ended: what was streamed and not closed is handed on as partial.
@@ -198,7 +203,7 @@ package struct ClaudeDecoder: Sendable {
             guard let uuid = json["command_uuid"]?.stringValue, let state = json["state"]?.stringValue else {
                 return custom(type, json)
             }
-            output.effects.append(.messageState(uuid: uuid, state: state))
+            noteMessage(uuid, state)
         case "tool_progress", "keep_alive": break
         case "auth_status", "tool_use_summary", "prompt_suggestion": status(type, json)
         default: custom(type, json)
@@ -236,14 +241,6 @@ package struct ClaudeDecoder: Sendable {
             }
         }
         return text
-    }
-
-    /// The main thread does something: when no turn is known to run, one has begun that nobody sent.
-    mutating func noticeActivity() {
-        guard turn == .none else { return }
-        turn = .unsolicited
-        emit(.turnStarted(reason: wakeReason ?? "provider"))
-        wakeReason = nil
     }
 
     mutating func anonymousItem(_ kind: String) -> String {

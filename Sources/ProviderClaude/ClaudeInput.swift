@@ -1,10 +1,12 @@
 import JSON
+import Providers
 
 /// The lines that go to Claude's stdin. One that it can't read ends the process, so they are made here only.
 enum ClaudeInput {
-    static func user(_ text: String, uuid: String) -> JSON {
+    static func user(_ prompt: Prompt, uuid: String) -> JSON {
         [
-            "type": "user", "message": ["role": "user", "content": JSON(text)], "parent_tool_use_id": nil,
+            "type": "user", "message": ["role": "user", "content": ClaudePrompt.content(prompt)],
+            "parent_tool_use_id": nil,
             "session_id": "", "uuid": JSON(uuid),
         ]
     }
@@ -34,9 +36,12 @@ enum ClaudeInput {
         return bytes
     }
 
-    /// - Parameter extra: what the manifest and the configuration add, at the end, where it overrides.
+    /// - Parameters:
+    ///   - newSession: the identifier that a new conversation gets, or a fork.
+    ///   - resume: the conversation to go on with; with `newSession` as well, to fork from.
+    ///   - extra: what the manifest and the configuration add, at the end, where it overrides.
     static func arguments(
-        newSession: String?, resume: String?, model: String?, mode: String?, extra: [String]
+        newSession: String?, resume: String?, model: String?, mode: String?, effort: String?, extra: [String]
     ) -> [String] {
         var arguments = [
             "-p", "--input-format", "stream-json", "--output-format", "stream-json", "--verbose",
@@ -45,8 +50,10 @@ enum ClaudeInput {
         if let newSession { arguments += ["--session-id", newSession] }
         // With `=`, so that no identifier can ever be read as an option.
         if let resume { arguments.append("--resume=\(resume)") }
+        if resume != nil, newSession != nil { arguments.append("--fork-session") }
         if let model { arguments.append("--model=\(model)") }
         if let mode { arguments.append("--permission-mode=\(mode)") }
+        if let effort { arguments.append("--effort=\(effort)") }
         return arguments + extra
     }
 }

@@ -2,7 +2,7 @@ import Base
 package import EventLoop
 import Glibc
 import HubProtocol
-package import JSON
+import JSON
 package import Processes
 package import Providers
 
@@ -36,12 +36,17 @@ package final class ClaudeSession: ProviderSession {
         capabilities.questions = true
         capabilities.cost = true
         capabilities.quota = true
+        capabilities.fork = true
+        capabilities.images = true
+        capabilities.resources = true
+        capabilities.steer = true
+        capabilities.effort = true
         capabilities.models = true
         capabilities.modes = true
         return capabilities
     }()
 
-    private enum Phase {
+    enum Phase {
         case idle
         /// The process runs and hasn't answered `initialize`.
         case starting
@@ -51,39 +56,44 @@ package final class ClaudeSession: ProviderSession {
     }
 
     /// What one of our control requests is about.
-    private enum Question {
+    enum Question {
         case initialize
         case interrupt
-        /// Whether our message, still waiting behind another turn, was taken back.
+        /// Whether a message of ours, still in the queue, was taken back.
         case withdrawal(uuid: String)
         case model(String)
         case mode(String)
+        case effort(String)
+        /// What is really in force after `effort` was asked for.
+        case appliedEffort(String)
         case plan(ClaudeRequest, QuestionRequest)
     }
 
-    private let launch: ProviderLaunch
-    private var conversation: ProviderStart
-    private let loop: EventLoop
-    private let limits: Limits
+    let launch: ProviderLaunch
+    var conversation: ProviderStart
+    let loop: EventLoop
+    let limits: Limits
 
-    private var phase = Phase.idle
-    private var child: ChildProcess?
-    private var splitter: LineSplitter
-    private var decoder: ClaudeDecoder
+    var phase = Phase.idle
+    var child: ChildProcess?
+    var splitter: LineSplitter
+    var decoder: ClaudeDecoder
     /// The identifier that a new conversation was started with.
-    private var newSessionId: String?
+    var newSessionId: String?
     /// A message that waits for the process to be ready, or was sent to one that didn't know the conversation.
-    private var message: (prompt: Prompt, uuid: String, isWritten: Bool)?
-    private var conversationHasStarted = false
+    var message: (prompt: Prompt, uuid: String, isWritten: Bool)?
+    var conversationHasStarted = false
+    /// The conversation stands in for one that couldn't be resumed, and its first prompt has not gone out.
+    var knowsNothing = false
     /// Set when the process ends only to be replaced by one with a new conversation.
-    private var replacement: Replacement?
-    private var requests: [String: ClaudeRequest] = [:]
-    private var questions: [String: Question] = [:]
-    private var nextQuestion = 0
-    private var startTimer: LoopTimer?
-    private var interruptTimer: LoopTimer?
+    var replacement: Replacement?
+    var requests: [String: ClaudeRequest] = [:]
+    var questions: [String: Question] = [:]
+    var nextQuestion = 0
+    var startTimer: LoopTimer?
+    var interruptTimer: LoopTimer?
 
-    private enum Replacement {
+    enum Replacement {
         case newConversation
         /// Our identifier is taken: the conversation exists, only nobody noted it.
         case resume(String)
@@ -108,18 +118,21 @@ package final class ClaudeSession: ProviderSession {
     private func spawn(resume: String?) {
         phase = .starting
         splitter = LineSplitter(limit: limits.lineBytes)
-        let model = decoder.availableModels
+        let catalogue = decoder.catalogue
         decoder = ClaudeDecoder(knownCostUsd: resume == nil ? 0 : conversation.knownCostUsd)
-        decoder.availableModels = model
+        decoder.catalogue = catalogue
+        decoder.effort = conversation.effort
         conversationHasStarted = false
+        let isFork = resume != nil && replacement == nil && conversation.forksNativeSession
         newSessionId =
-            resume == nil ? (replacement == nil ? Self.usableUUID(conversation.sessionId) : randomUUID()) : nil
+            resume == nil || isFork
+            ? (replacement == nil ? Self.usableUUID(conversation.sessionId) : randomUUID()) : nil
         replacement = nil
         requests = [:]
         questions = [:]
         let arguments = ClaudeInput.arguments(
             newSession: newSessionId, resume: resume, model: conversation.model, mode: conversation.mode,
-            extra: launch.arguments)
+            effort: conversation.effort, extra: launch.arguments)
         do throws(SpawnError) {
             let child = try ChildProcess.spawn(
                 ProcessSpecification(
@@ -142,7 +155,7 @@ package final class ClaudeSession: ProviderSession {
         startTimer = loop.schedule(after: limits.startTime) { [weak self] in self?.startTimedOut() }
     }
 
-    private func startTimedOut() {
+    func startTimedOut() {
         guard phase == .starting else { return }
         finishStart(
             .providerStartFailed(provider: launch.name, reason: "it did not answer within \(limits.startTime)"))
@@ -163,186 +176,16 @@ package final class ClaudeSession: ProviderSession {
         return isUUID ? text : randomUUID()
     }
 
-    private func ready() {
+    func ready() {
         guard phase == .starting else { return }
         phase = .ready
         startTimer?.cancel()
         sendHeldMessage()
     }
 
-    // MARK: Turns
-
-    package func send(_ prompt: Prompt, turnId: String) {
-        switch phase {
-        case .idle, .starting, .ready: break
-        case .stopping, .ended: return
-        }
-        message = (prompt, randomUUID(), false)
-        if phase == .ready { sendHeldMessage() }
-    }
-
-    private func sendHeldMessage() {
-        guard let message, !message.isWritten, let child else { return }
-        let line = ClaudeInput.line(ClaudeInput.user(message.prompt.plainText, uuid: message.uuid))
-        guard line.count <= limits.inputBytes - child.queuedInputBytes else {
-            self.message = nil
-            return emit([
-                .error(
-                    .invalidRequest(
-                        provider: launch.name,
-                        message: "the message of \(line.count) bytes is too large, or Claude doesn't read its input")),
-                .turnCompleted(TurnOutcome(status: .failed, stopReason: "input_too_large")),
-            ])
-        }
-        self.message?.isWritten = true
-        decoder.beginTurn(uuid: message.uuid)
-        child.write(line)
-    }
-
-    package func interrupt() {
-        if let message, !message.isWritten {
-            self.message = nil
-            return emit([.turnCompleted(TurnOutcome(status: .interrupted, stopReason: "not_sent"))])
-        }
-        guard phase == .ready || message != nil, decoder.turn != .none, interruptTimer == nil else { return }
-        decoder.isInterrupting = true
-        // Claude takes back by itself what it has asked for and not got an answer to.
-        ask(.interrupt, "interrupt")
-        interruptTimer = loop.schedule(after: limits.interruptTime) { [weak self] in self?.interruptTimedOut() }
-    }
-
-    private func interruptTimedOut() {
-        guard decoder.turn != .none, phase != .ended else { return }
-        emit([.status(type: "interrupt_escalated", data: ["reason": "no answer to the interrupt"])])
-        child?.terminate(limits.teardown)
-    }
-
-    private func turnEnded() {
-        message = nil
-        interruptTimer?.cancel()
-        interruptTimer = nil
-    }
-
-    // MARK: Answers
-
-    package func answerPermission(_ requestId: String, _ decision: PermissionDecision, message: String?) {
-        guard let request = requests.removeValue(forKey: requestId) else { return }
-        write(ClaudeInput.reply(to: requestId, request.reply(decision, message: message)))
-    }
-
-    package func answerQuestion(_ requestId: String, answers: JSONObject?) {
-        guard let request = requests.removeValue(forKey: requestId) else { return }
-        write(ClaudeInput.reply(to: requestId, request.reply(answers: answers)))
-    }
-
-    package func setModel(_ model: String) {
-        conversation.model = model
-        if phase == .starting || phase == .ready { ask(.model(model), "set_model", ["model": JSON(model)]) }
-    }
-
-    package func setMode(_ mode: String) {
-        conversation.mode = mode
-        if phase == .starting || phase == .ready { ask(.mode(mode), "set_permission_mode", ["mode": JSON(mode)]) }
-    }
-
-    private func ask(_ question: Question, _ subtype: String, _ members: JSONObject = [:]) {
-        nextQuestion += 1
-        let id = "hub-\(nextQuestion)"
-        questions[id] = question
-        write(ClaudeInput.control(subtype, id: id, members))
-    }
-
-    private func write(_ json: JSON) { child?.write(ClaudeInput.line(json)) }
-
-    // MARK: What Claude says
-
-    private func received(_ bytes: UnsafeRawBufferPointer) {
-        var lines: [LineSplitter.Line] = []
-        splitter.feed(bytes) { lines.append($0) }
-        for line in lines { take(line) }
-    }
-
-    /// Line by line, since what the delegate does about one line may change what the next one means.
-    private func take(_ line: LineSplitter.Line) {
-        let output = decoder.decode(line)
-        for effect in output.effects { prepare(effect) }
-        emit(output.events)
-        for effect in output.effects { perform(effect) }
-    }
-
-    /// What has to be in place before the delegate hears the events: it may answer at once.
-    private func prepare(_ effect: ClaudeDecoder.Effect) {
-        switch effect {
-        case .requested(let request): requests[request.requestId] = request
-        case .withdrawn(let requestId): requests[requestId] = nil
-        case .conversationStarted: conversationHasStarted = true
-        case .turnEnded: turnEnded()
-        default: break
-        }
-    }
-
-    private func perform(_ effect: ClaudeDecoder.Effect) {
-        switch effect {
-        case .controlResponse(let id, let response, let error):
-            if let question = questions.removeValue(forKey: id) { answered(question, response, error) }
-        case .planNeeded(let request, let question):
-            ask(.plan(request, question), "get_plan")
-        case .withdrawn(let requestId):
-            for (id, question) in questions {
-                if case .plan(let request, _) = question, request.requestId == requestId { questions[id] = nil }
-            }
-        case .unsupportedRequest(let requestId, let subtype):
-            write(ClaudeInput.refusal(of: requestId, "\(subtype) is not supported by this client"))
-        case .resumeFailed(let reason):
-            replaceConversation(reason)
-        case .requested, .conversationStarted, .messageState, .turnEnded: break
-        }
-    }
-
-    private func answered(_ question: Question, _ response: JSON, _ error: String?) {
-        switch question {
-        case .initialize:
-            if let error {
-                return finishStart(.providerStartFailed(provider: launch.name, reason: error))
-            }
-            decoder.availableModels = (response["models"]?.arrayValue ?? []).compactMap { $0["value"]?.stringValue }
-            ready()
-        case .interrupt:
-            // Our message was still waiting behind another turn: it goes on as soon as that one has ended.
-            guard let message, response["still_queued"]?.arrayValue?.contains(.string(message.uuid)) == true else {
-                return
-            }
-            ask(.withdrawal(uuid: message.uuid), "cancel_async_message", ["message_uuid": JSON(message.uuid)])
-        case .withdrawal(let uuid):
-            guard decoder.turn == .sent(uuid: uuid) else { return }
-            // It began meanwhile: then it can be interrupted like any other.
-            guard response["cancelled"]?.boolValue == true else { return ask(.interrupt, "interrupt") }
-            decoder.endTurn()
-            turnEnded()
-            emit([.turnCompleted(TurnOutcome(status: .interrupted, stopReason: "withdrawn"))])
-        case .model(let model):
-            if let error { return refused("The model \(model) was not set: \(error)") }
-            decoder.noteModel(response["model"]?.stringValue ?? model)
-            emit(decoder.takeEvents())
-        case .mode(let mode):
-            if let error { return refused("The mode \(mode) was not set: \(error)") }
-            decoder.noteMode(response["mode"]?.stringValue ?? mode)
-            emit(decoder.takeEvents())
-        case .plan(let request, var question):
-            requests[request.requestId] = request
-            let members = [response["plan"], response["content"], response["text"]]
-            question.body = members.compactMap { $0?.stringValue }.first
-            emit([.questionRequested(question)])
-        }
-    }
-
-    private func refused(_ reason: String) {
-        emit([.error(.invalidRequest(provider: launch.name, message: reason))])
-    }
-
     // MARK: Replacing a conversation
 
-    private func replaceConversation(_ reason: String) {
+    func replaceConversation(_ reason: String) {
         guard replacement == nil, phase == .starting || phase == .ready else { return }
         replacement = .newConversation
         emit([.error(.resumeFailed(provider: launch.name, message: reason))])
@@ -365,7 +208,7 @@ package final class ClaudeSession: ProviderSession {
         }
     }
 
-    private func finishStart(_ failure: Failure) {
+    func finishStart(_ failure: Failure) {
         phase = .stopping
         startFailure = failure
         child?.terminate(limits.teardown)
@@ -373,7 +216,7 @@ package final class ClaudeSession: ProviderSession {
 
     private var startFailure: Failure?
 
-    private func exited(_ status: ExitStatus) {
+    func exited(_ status: ExitStatus) {
         var lines: [LineSplitter.Line] = []
         splitter.finish { lines.append($0) }
         for line in lines { take(line) }
@@ -397,7 +240,9 @@ package final class ClaudeSession: ProviderSession {
         if let replacement {
             message?.isWritten = false
             switch replacement {
-            case .newConversation: spawn(resume: nil)
+            case .newConversation:
+                knowsNothing = true
+                spawn(resume: nil)
             case .resume(let id): spawn(resume: id)
             }
             return
@@ -412,7 +257,7 @@ package final class ClaudeSession: ProviderSession {
         finish(.exited(status, errorTail: errorTail))
     }
 
-    private func finish(_ end: ProviderEnd) {
+    func finish(_ end: ProviderEnd) {
         guard phase != .ended else { return }
         phase = .ended
         requests = [:]
@@ -420,7 +265,7 @@ package final class ClaudeSession: ProviderSession {
         delegate?.providerSession(self, ended: end)
     }
 
-    private func emit(_ events: [NormalizedEvent]) {
+    func emit(_ events: [NormalizedEvent]) {
         guard !events.isEmpty, phase != .ended else { return }
         delegate?.providerSession(self, emitted: events)
     }

@@ -52,7 +52,8 @@ package struct Attachment: Equatable, Sendable {
         return false
     }
 
-    var plainText: String {
+    /// A line about it, or what it says.
+    package var plainText: String {
         let title = name ?? mediaType
         switch content {
         case .text(let text): return "[Attached: \(title)]\n\(text)"

@@ -6,6 +6,7 @@ case "subreaper": try SubreaperProbe.run()
 case "spawn-and-wait": try SpawnAndWait.run(arguments: Array(CommandLine.arguments.dropFirst(2)))
 case "descriptor-limit": try DescriptorLimit.run()
 case "serve": try PlainServer.run(arguments: Array(CommandLine.arguments.dropFirst(2)))
+case "claude": try ClaudeHost.run(arguments: Array(CommandLine.arguments.dropFirst(2)))
 default:
     exit(2)
 }

@@ -253,7 +253,7 @@ struct ClaudeDecoderTests {
         decoder.beginTurn(uuid: "u")
         let events = decoder.decode(background.serialize()).events
         #expect(decoder.turn == .sent(uuid: "u"))
-        #expect(events.contains(.usage(Usage(input: 5, output: 1, costUsd: 0.5))))
+        #expect(events.contains(.usage(Usage(input: 5, output: 1, costUsd: 0.5, model: "m"))))
         let ours: JSON = [
             "type": "result", "subtype": "success", "user_message_uuids": ["u"], "stop_reason": "end_turn",
         ]

@@ -25,7 +25,8 @@ final class Conversation: @unchecked Sendable {
     /// - Parameter other: whose home, workspace and API this one goes on with.
     init(
         after other: Conversation? = nil, resume: String? = nil, sessionId: String = UUID().uuidString.lowercased(),
-        model: String? = nil, mode: String? = nil, environment: [String: String?] = [:], program: String? = nil,
+        forks: Bool = false, model: String? = nil, mode: String? = nil, effort: String? = nil,
+        environment: [String: String?] = [:], program: String? = nil,
         limits: ClaudeSession.Limits = ClaudeSession.Limits()
     ) throws {
         let program = try #require(program ?? RealClaude.program, "\(RealClaude.missing)")
@@ -40,7 +41,8 @@ final class Conversation: @unchecked Sendable {
         for (name, value) in environment { variables[name] = value }
         loop = try EventLoop.startThread(name: "claude-test")
         let start = ProviderStart(
-            sessionId: sessionId, workspace: workspace, model: model, mode: mode, resumeNativeSessionId: resume)
+            sessionId: sessionId, workspace: workspace, model: model, mode: mode, effort: effort,
+            resumeNativeSessionId: resume, forksNativeSession: forks)
         let launch = ProviderLaunch(
             providerId: "claudeCodeCli", name: "Claude Code", executable: program, environment: variables)
         let loop = loop
@@ -64,7 +66,9 @@ final class Conversation: @unchecked Sendable {
         }
     }
 
-    func send(_ text: String) { call { $0.send(Prompt(text), turnId: "t") } }
+    func send(_ text: String) { send(Prompt(text)) }
+    func send(_ prompt: Prompt) { call { $0.send(prompt, turnId: "t") } }
+    func steer(_ prompt: Prompt) -> Bool { ask { $0.steer(prompt) } ?? false }
     func interrupt() { call { $0.interrupt() } }
 
     /// Ends everything; the process is gone when this returns.
@@ -85,13 +89,16 @@ final class Conversation: @unchecked Sendable {
         loop.stop()
     }
 
-    var processId: Int32? {
+    var processId: Int32? { ask { $0.processId } ?? nil }
+
+    /// What the session says, on its loop. Nil: its loop doesn't answer.
+    private func ask<T: Sendable>(_ question: @escaping @Sendable (ClaudeSession) -> T) -> T? {
         let box = NSCondition()
-        nonisolated(unsafe) var result: Int32??
+        nonisolated(unsafe) var result: T?
         call { session in
-            let pid = session.processId
+            let answer = question(session)
             box.withLock {
-                result = .some(pid)
+                result = answer
                 box.signal()
             }
         }
@@ -99,7 +106,7 @@ final class Conversation: @unchecked Sendable {
         defer { box.unlock() }
         let deadline = Date() + 5
         while result == nil, box.wait(until: deadline) {}
-        return result ?? nil
+        return result
     }
 
     // MARK: Waiting
@@ -144,6 +151,16 @@ final class Conversation: @unchecked Sendable {
     func turnEnd() throws -> TurnOutcome {
         try next("turn_completed") { if case .turnCompleted(let outcome) = $0 { outcome } else { nil } }
     }
+
+    func chunk() throws {
+        try next("chunk") { if case .chunk = $0 { () } else { nil } }
+    }
+
+    /// How many turns have ended so far.
+    var turnEnds: Int { all.count { if case .turnCompleted = $0 { true } else { false } } }
+
+    /// The texts of all messages so far.
+    var texts: [String] { all.compactMap { if case .message(let message) = $0 { message.text } else { nil } } }
 
     func ready() throws -> SessionReady {
         try next("session_ready") { if case .sessionReady(let ready) = $0 { ready } else { nil } }
@@ -196,6 +213,8 @@ private final class Listener: ProviderSessionDelegate {
     func providerSession(_ session: any ProviderSession, emitted events: [NormalizedEvent]) {
         conversation?.heard(events)
     }
+
+    func contextForNewConversation(of session: any ProviderSession) -> String? { "what was said before" }
 
     func providerSession(_ session: any ProviderSession, ended reason: ProviderEnd) { conversation?.ended(reason) }
 }

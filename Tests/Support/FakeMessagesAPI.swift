@@ -12,6 +12,7 @@ package import JSON
 /// | `[[slow:0.05x40]]` | 40 words of text, 0.05 s before each |
 /// | `[[status:429 retry-after=1 times=1]]` | an error; with `times` only so often, then what follows |
 /// | `[[quota:five_hour resets=1795228095]]` | 429 with the unified rate-limit headers, rejected |
+/// | `[[windows:five_hour=0.9/allowed_warning seven_day=0.2/allowed]]` | the unified rate-limit headers with what follows; the first window decides |
 /// | `[[hang]]` | no answer at all, until the peer goes |
 /// | `[[drop]]` | the connection is cut in the middle of the stream |
 ///
@@ -130,6 +131,7 @@ package final class FakeMessagesAPI: @unchecked Sendable {
         var delay = 0.0
         var stopReason = "end_turn"
         var drops = false
+        var headers: [String: String] = [:]
         for directive in script?.step ?? [] {
             switch directive.name {
             case "text": blocks.append(["type": "text", "text": JSON(directive.argument)])
@@ -179,6 +181,7 @@ package final class FakeMessagesAPI: @unchecked Sendable {
                         "\(prefix)-overage-disabled-reason": "org_level_disabled",
                     ],
                     ["type": "error", "error": ["type": "rate_limit_error", "message": "quota used up"]])
+            case "windows": headers = FakeMessagesAPI.windowHeaders(directive.words)
             case "hang":
                 var byte: UInt8 = 0
                 while read(connection, &byte, 1) > 0 {}
@@ -200,17 +203,41 @@ package final class FakeMessagesAPI: @unchecked Sendable {
         guard body["stream"]?.boolValue == true else {
             return drops ? false : send(connection, status: 200, [:], .object(message))
         }
-        return stream(message, blocks, delay, drops, connection)
+        return stream(message, blocks, delay, drops, headers, connection)
     }
 
-    private func stream(_ message: JSONObject, _ blocks: [JSON], _ delay: Double, _ drops: Bool, _ connection: Int32)
-        -> Bool
-    {
+    /// Each word is `window=utilization/status`.
+    private static func windowHeaders(_ words: [String]) -> [String: String] {
+        let prefix = "anthropic-ratelimit-unified"
+        var headers: [String: String] = [:]
+        for word in words {
+            let parts = word.split(whereSeparator: { "=/".contains($0) }).map(String.init)
+            guard parts.count == 3 else { continue }
+            let resets = "\(Int(Date().timeIntervalSince1970) + 3600)"
+            let short = parts[0] == "seven_day" ? "7d" : "5h"
+            if headers.isEmpty {
+                headers["\(prefix)-status"] = parts[2]
+                headers["\(prefix)-reset"] = resets
+                headers["\(prefix)-representative-claim"] = parts[0]
+            }
+            headers["\(prefix)-\(short)-status"] = parts[2]
+            headers["\(prefix)-\(short)-reset"] = resets
+            headers["\(prefix)-\(short)-utilization"] = parts[1]
+            if parts[2] == "allowed_warning" { headers["\(prefix)-\(short)-surpassed-threshold"] = "0.75" }
+        }
+        return headers
+    }
+
+    private func stream(
+        _ message: JSONObject, _ blocks: [JSON], _ delay: Double, _ drops: Bool, _ headers: [String: String],
+        _ connection: Int32
+    ) -> Bool {
+        let more = headers.sorted { $0.key < $1.key }.map { "\($0.key): \($0.value)\r\n" }.joined()
         guard
             write(
                 connection,
                 Array(
-                    "HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\nrequest-id: req_\(next())\r\nconnection: close\r\n\r\n"
+                    "HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\nrequest-id: req_\(next())\r\nconnection: close\r\n\(more)\r\n"
                         .utf8))
         else { return false }
         func event(_ json: JSON) -> Bool {
