@@ -36,22 +36,25 @@ extension ClaudeSession {
 
     private var isRunning: Bool { phase == .starting || phase == .ready }
 
-    /// Claude passes over a level that it or the model doesn't know, without a word.
+    /// Claude passes over a level that it or the model doesn't know without a word, at the start as well.
     private func effortApplied(_ wanted: String, _ applied: String?) {
         // Nil from a version that can't tell.
         let effort = applied ?? wanted
-        if effort != wanted { refused("The effort \(wanted) was not set: \(effort) stays in force") }
-        guard effort != decoder.effort else { return }
+        if effort != wanted {
+            conversation.effort = effort
+            refused("The effort \(wanted) was not set: \(effort) stays in force")
+        } else if effort == decoder.effort {
+            return
+        }
         decoder.effort = effort
         emit([.status(type: "effort_changed", data: ["effort": JSON(effort)])])
     }
 
-    /// One that was given at the start and isn't known is passed over just as quietly.
     private func checkEffort() {
         let known = decoder.catalogue.efforts(of: conversation.model)
         guard let effort = conversation.effort, !known.isEmpty, !known.contains(effort) else { return }
         decoder.effort = nil
-        refused("The effort \(effort) is not known; it takes \(known.joined(separator: ", "))")
+        ask(.appliedEffort(effort), "get_settings")
     }
 
     // MARK: Asking
@@ -77,11 +80,20 @@ extension ClaudeSession {
         case .interrupt: interruptAnswered(response)
         case .withdrawal(let uuid): withdrawalAnswered(uuid, response)
         case .model(let model):
-            if let error { return refused("The model \(model) was not set: \(error)") }
+            if let error {
+                // So that it isn't asked for again at the next start, and everybody knows what is in force.
+                conversation.model = decoder.model
+                refused("The model \(model) was not set: \(error)")
+                return emit(decoder.model.map { [.status(type: "model_changed", data: ["model": JSON($0)])] } ?? [])
+            }
             decoder.noteModel(response["model"]?.stringValue ?? model)
             take(decoder.takeOutput())
         case .mode(let mode):
-            if let error { return refused("The mode \(mode) was not set: \(error)") }
+            if let error {
+                conversation.mode = decoder.mode
+                refused("The mode \(mode) was not set: \(error)")
+                return emit(decoder.mode.map { [.status(type: "mode_changed", data: ["mode": JSON($0)])] } ?? [])
+            }
             decoder.noteMode(response["mode"]?.stringValue ?? mode)
             take(decoder.takeOutput())
         case .effort(let effort):

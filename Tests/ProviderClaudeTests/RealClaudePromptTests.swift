@@ -130,6 +130,7 @@ extension RealClaudeTests {
             #expect(sent() == "high")
             conversation.call { $0.setEffort("bogus") }
             #expect(try conversation.failure().code == "invalid_request")
+            #expect(try conversation.status("effort_changed")["effort"] == "high")
             conversation.send("[[text:three]]")
             _ = try conversation.turnEnd()
             #expect(sent() == "high")
@@ -139,9 +140,11 @@ extension RealClaudeTests {
             let conversation = try Conversation(effort: "bogus")
             defer { conversation.close() }
             conversation.send("[[text:one]]")
-            let failure = try conversation.failure()
-            #expect(failure.code == "invalid_request" && failure.message.contains("low, medium"))
+            #expect(try conversation.failure().code == "invalid_request")
+            let real = try #require(try conversation.status("effort_changed")["effort"]?.stringValue)
             #expect(try conversation.turnEnd().status == .completed)
+            let sent = conversation.api.scripted.last?.body["output_config"]?["effort"]?.stringValue
+            #expect(real != "bogus" && sent == real)
         }
 
         @Test func eachWindowOfTheRateLimitIsAQuota() throws {

@@ -532,6 +532,7 @@ struct RealClaudeTests {
         #expect(try conversation.status("mode_changed")["mode"] == "plan")
         conversation.call { $0.setMode("bogus") }
         #expect(try conversation.failure().code == "invalid_request")
+        #expect(try conversation.status("mode_changed")["mode"] == "plan")
         conversation.send("[[text:two]]")
         _ = try conversation.turnEnd()
         #expect(conversation.api.scripted.last?.model?.contains("sonnet") == true)
