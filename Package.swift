@@ -15,7 +15,7 @@ let package = Package(
             name: "CoreInternals",
             targets: [
                 "Base", "JSON", "EventLoop", "HTTP1", "WebSocket", "HubProtocol", "EventLog", "API", "Server",
-                "ProviderClaude", "ProviderACP", "Providers", "Sessions", "Configuration",
+                "ProviderClaude", "ProviderCodex", "ProviderACP", "Providers", "Sessions", "Configuration",
             ]),
     ],
     targets: [
@@ -42,9 +42,15 @@ let package = Package(
         .target(
             name: "Providers", dependencies: ["Base", "JSON", "HubProtocol", "EventLoop", "Processes"],
             // Links into assets/providers, since a resource must lie within its target.
-            resources: [.embedInCode("Manifests/claudeCodeCli.json"), .embedInCode("Manifests/echo.json")]),
+            resources: [
+                .embedInCode("Manifests/claudeCodeCli.json"), .embedInCode("Manifests/codexCli.json"),
+                .embedInCode("Manifests/echo.json"),
+            ]),
         .target(
             name: "ProviderClaude",
+            dependencies: ["Base", "JSON", "HubProtocol", "EventLoop", "Processes", "Providers"]),
+        .target(
+            name: "ProviderCodex",
             dependencies: ["Base", "JSON", "HubProtocol", "EventLoop", "Processes", "Providers"]),
         .target(
             name: "ProviderACP",
@@ -72,7 +78,8 @@ let package = Package(
             name: "Daemon",
             dependencies: [
                 "Base", "CLinux", "JSON", "HubProtocol", "EventLoop", "Processes", "Configuration", "EventLog",
-                "Providers", "ProviderClaude", "ProviderACP", "EchoAgent", "Sessions", "Server", "API",
+                "Providers", "ProviderClaude", "ProviderCodex", "ProviderACP", "EchoAgent", "Sessions", "Server",
+                "API",
             ]),
         .executableTarget(name: "codeai-hub-core", dependencies: ["Daemon"]),
         .executableTarget(name: "codeai-hub", dependencies: ["Terminal"]),
@@ -110,6 +117,12 @@ let package = Package(
             dependencies: [
                 "ProviderClaude", "Providers", "Processes", "HubProtocol", "JSON", "Base", "EventLoop", "TestSupport",
                 "TestPeer",
+            ],
+            resources: [.copy("Fixtures")]),
+        .testTarget(
+            name: "ProviderCodexTests",
+            dependencies: [
+                "ProviderCodex", "Providers", "Processes", "HubProtocol", "JSON", "Base", "EventLoop", "TestSupport",
             ],
             resources: [.copy("Fixtures")]),
         .testTarget(

@@ -7,7 +7,7 @@ import PackageDescription
 // To add a target: a folder under Sources/ with one file that has `@c(LLVMFuzzerTestOneInput)`, its name in this list,
 // and a few small seeds in Corpus/<target>.
 let targets = [
-    "FuzzHTTPRequest", "FuzzWebSocketFrames", "FuzzInflate", "FuzzACPAgent", "FuzzClaudeDecoder",
+    "FuzzHTTPRequest", "FuzzWebSocketFrames", "FuzzInflate", "FuzzACPAgent", "FuzzClaudeDecoder", "FuzzCodexDecoder",
     "FuzzLogReader", "FuzzJSON",
 ]
 

@@ -6,6 +6,7 @@ set -euo pipefail
 
 tools=${CODEAI_HUB_TEST_TOOLS:-$HOME/.cache/codeai-hub-test-tools}
 claude_sdk=0.2.186
+codex_cli=0.163.0
 
 # install NAME REQUIREMENT PROGRAM: a Python package into a folder of its own, complete or not at all.
 install() {
@@ -28,6 +29,15 @@ else
     chmod +x "$claude"
 fi
 printf 'export CODEAI_HUB_TEST_CLAUDE=%q\n' "$claude"
+
+if [ -n "${CODEAI_HUB_TEST_CODEX:-}" ] && [ -x "$CODEAI_HUB_TEST_CODEX" ]; then
+    codex=$CODEAI_HUB_TEST_CODEX
+else
+    # The program needs the tree around it.
+    install "codex-$codex_cli" "openai-codex-cli-bin==$codex_cli" codex_cli_bin/bin/codex
+    codex=$tools/codex-$codex_cli/codex_cli_bin/bin/codex
+fi
+printf 'export CODEAI_HUB_TEST_CODEX=%q\n' "$codex"
 
 # The reference library of the Agent Client Protocol, with what it needs, in an environment of its own.
 acp=0.12.1

@@ -45,25 +45,26 @@ package struct CoreIdentity: Sendable {
     }
 }
 
+/// A provider's process; some providers have one for several sessions.
 package struct ChildUsage: Sendable {
     package var pid: Int32
     package var providerId: String
-    package var sessionId: String
+    package var sessionIds: [String]
     /// Resident memory of the process and all its descendants, in bytes.
     package var residentMemory: Int
     package var processes: Int
 
-    package init(pid: Int32, providerId: String, sessionId: String, residentMemory: Int, processes: Int) {
+    package init(pid: Int32, providerId: String, sessionIds: [String], residentMemory: Int, processes: Int) {
         self.pid = pid
         self.providerId = providerId
-        self.sessionId = sessionId
+        self.sessionIds = sessionIds
         self.residentMemory = residentMemory
         self.processes = processes
     }
 
     var json: JSON {
         [
-            "pid": .int(Int64(pid)), "providerId": JSON(providerId), "sessionId": JSON(sessionId),
+            "pid": .int(Int64(pid)), "providerId": JSON(providerId), "sessionIds": JSON(sessionIds),
             "rss": JSON(residentMemory), "processes": JSON(processes),
         ]
     }

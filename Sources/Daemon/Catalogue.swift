@@ -4,6 +4,7 @@ import HubProtocol
 import JSON
 import ProviderACP
 import ProviderClaude
+import ProviderCodex
 import Providers
 import Sessions
 
@@ -17,6 +18,10 @@ final class Catalogue: ProviderSource, ProviderDirectory {
         self.registry = registry
         registry.register("claude-stream-json") { launch, start, loop in
             ClaudeSession(launch: launch, start: start, loop: loop)
+        }
+        let codexServers = CodexServers()
+        registry.register("codex-app-server") { launch, start, loop in
+            CodexSession(launch: launch, start: start, servers: codexServers, loop: loop)
         }
         registry.register("acp") { launch, start, loop in
             ACPSession(

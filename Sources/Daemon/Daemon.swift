@@ -224,14 +224,19 @@ final class Daemon: HubContext, CoreControl {
     var providers: [JSON] { catalogue.records }
 
     var children: [ChildUsage] {
-        let running = service.loaded.values.flatMap { session in session.processes.map { (session, $0) } }
+        // By process, since sessions may share one.
+        var running: [Int32: (providerId: String, sessionIds: [String])] = [:]
+        for session in service.loaded.values {
+            for process in session.processes {
+                running[process.pid, default: (process.providerId, [])].sessionIds.append(session.id)
+            }
+        }
         guard !running.isEmpty else { return [] }
         let table = ProcessTable.snapshot()
-        return running.map { session, process in
+        return running.sorted { $0.key < $1.key }.map { pid, owner in
             ChildUsage(
-                pid: process.pid, providerId: process.providerId, sessionId: session.id,
-                residentMemory: table.residentBytes(ofTree: process.pid),
-                processes: 1 + table.descendants(of: process.pid).count)
+                pid: pid, providerId: owner.providerId, sessionIds: owner.sessionIds.sorted(),
+                residentMemory: table.residentBytes(ofTree: pid), processes: 1 + table.descendants(of: pid).count)
         }
     }
 

@@ -2,6 +2,7 @@
 enum BundledManifests {
     static let all: [(id: String, bytes: [UInt8])] = [
         ("claudeCodeCli", PackageResources.claudeCodeCli_json),
+        ("codexCli", PackageResources.codexCli_json),
         ("echo", PackageResources.echo_json),
     ]
 }
