@@ -24,7 +24,7 @@ package enum RealCodex {
     package static func environment(home: String) -> [String: String] {
         [
             "HOME": home, "CODEX_HOME": home + "/.codex", "TMPDIR": home + "/tmp", "LANG": "C.UTF-8",
-            "PATH": ProcessInfo.processInfo.environment["PATH"] ?? "/usr/bin:/bin", "FAKE_OPENAI_KEY": "sk-fake",
+            "PATH": ProcessInfo.processInfo.environment["PATH"] ?? "/usr/bin:/bin", "OPENAI_FAKE_KEY": "sk-fake",
         ]
     }
 
@@ -41,7 +41,7 @@ package enum RealCodex {
             name = "fake"
             base_url = "\(api.url)/v1"
             wire_api = "responses"
-            env_key = "FAKE_OPENAI_KEY"
+            env_key = "OPENAI_FAKE_KEY"
             supports_websockets = false
             request_max_retries = 1
             stream_max_retries = 1
