@@ -41,10 +41,10 @@ let package = Package(
         .target(name: "EventLog", dependencies: ["Base", "JSON", "HubProtocol", "EventLoop"]),
         .target(
             name: "Providers", dependencies: ["Base", "JSON", "HubProtocol", "EventLoop", "Processes"],
-            // Links into assets/providers, since a resource must lie within its target.
+            // Links into assets, since a resource must lie within its target.
             resources: [
                 .embedInCode("Manifests/claudeCodeCli.json"), .embedInCode("Manifests/codexCli.json"),
-                .embedInCode("Manifests/echo.json"),
+                .embedInCode("Manifests/echo.json"), .embedInCode("Prices/prices.json"),
             ]),
         .target(
             name: "ProviderClaude",

@@ -34,6 +34,7 @@ package final class APIHandler: HTTPHandler {
         addCoreRoutes(to: &router)
         addProviderRoutes(to: &router)
         addSessionRoutes(to: &router)
+        addUsageRoutes(to: &router)
         addTicketRoutes(to: &router)
     }
 

@@ -41,7 +41,7 @@ extension Failure {
         case "method_not_allowed": 405
         case "already_resolved", "busy", "already_started", "turn_not_queued", "provider_not_installed",
             "provider_disabled", "provider_too_old", "unknown_adapter", "not_installed", "not_installing", "no_login",
-            "no_install_recipe", "install_requirement_missing":
+            "no_install_recipe", "install_requirement_missing", "budget_exceeded":
             409
         case "payload_too_large": 413
         case "wrong_host": 421

@@ -61,6 +61,16 @@ struct Fields {
         }
     }
 
+    /// A number within bounds.
+    func double(_ key: String, in range: ClosedRange<Double>) throws(Failure) -> Double? {
+        try optional(key, "a number from \(range.lowerBound) to \(range.upperBound)") { value in
+            value.doubleValue.flatMap { range.contains($0) ? $0 : nil }
+        }
+    }
+
+    /// Whether the member is there, be it null.
+    func has(_ key: String) -> Bool { (object[key] ?? outer[key]) != nil }
+
     func strings(_ key: String) throws(Failure) -> [String]? {
         try optional(key, "an array of strings") { value in
             guard let array = value.arrayValue else { return nil }

@@ -91,14 +91,7 @@ extension APIHandler {
 
     private func addSessionMetrics(to text: inout MetricsText) {
         var byStatus: [String: Int] = [:]
-        var tokens: [String: (input: Int, output: Int, cost: Double)] = [:]
-        for state in service.allStates {
-            byStatus[state.status.rawValue, default: 0] += 1
-            let before = tokens[state.providerId] ?? (0, 0, 0)
-            tokens[state.providerId] = (
-                before.input &+ state.inputTokens, before.output &+ state.outputTokens, before.cost + state.costUsd
-            )
-        }
+        for state in service.allStates { byStatus[state.status.rawValue, default: 0] += 1 }
         text.family("codeai_sessions", "gauge", "Sessions by status.")
         for status in SessionState.Status.allCases {
             text.sample("codeai_sessions", [("status", status.rawValue)], Double(byStatus[status.rawValue] ?? 0))
@@ -114,14 +107,6 @@ extension APIHandler {
             let bytes = group.reduce(0) { $0 + $1.residentMemory }
             text.sample("codeai_provider_resident_memory_bytes", [("provider", provider)], Double(bytes))
         }
-        text.family("codeai_tokens", "gauge", "Tokens over all sessions that exist.")
-        for (provider, sum) in tokens.sorted(by: { $0.key < $1.key }) {
-            text.sample("codeai_tokens", [("provider", provider), ("direction", "input")], Double(sum.input))
-            text.sample("codeai_tokens", [("provider", provider), ("direction", "output")], Double(sum.output))
-        }
-        text.family("codeai_cost_usd", "gauge", "Cost over all sessions that exist.")
-        for (provider, sum) in tokens.sorted(by: { $0.key < $1.key }) {
-            text.sample("codeai_cost_usd", [("provider", provider)], sum.cost)
-        }
+        addUsageMetrics(to: &text)
     }
 }

@@ -110,10 +110,15 @@ extension APIHandler {
         let tags = try fields.strings("tags")
         let choice = try SessionCommands.choice(fields)
         let members = try fields.strings("providerIds")?.map(ProviderID.resolve)
-        guard title != nil || tags != nil || members != nil || choice != SessionState.Choice() else {
+        let changesBudget = fields.has("budgetUsd")
+        let budget = try fields.double("budgetUsd", in: 0...Session.maxBudgetUsd)
+        guard
+            title != nil || tags != nil || members != nil || changesBudget
+                || choice != SessionState.Choice()
+        else {
             throw Failure(
                 code: "missing_field",
-                message: "Nothing to change: give title, tags, model, mode, effort or providerIds.")
+                message: "Nothing to change: give title, tags, model, mode, effort, providerIds or budgetUsd.")
         }
         let session = try service.session(request.parameters[0])
         // All are checked before the first is applied: a bad field changes nothing.
@@ -124,6 +129,7 @@ extension APIHandler {
         if let model = choice.model { try session.setModel(model, by: request.client) }
         if let mode = choice.mode { try session.setMode(mode, by: request.client) }
         if let effort = choice.effort { try session.setEffort(effort, by: request.client) }
+        if changesBudget { try session.setBudget(budget, by: request.client) }
         return .kept(session, .json(200, .object(record(of: session))))
     }
 

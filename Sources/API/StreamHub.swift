@@ -195,6 +195,10 @@ package final class StreamHub: SessionObserver {
         broadcast("session:error", sessionId: session.id, failure.json)
     }
 
+    package func workflowEvent(_ event: JSONObject) {
+        broadcast("workflow:event", sessionId: event["sessionId"]?.stringValue, event)
+    }
+
     // MARK: The end
 
     /// Closes every client's connection.

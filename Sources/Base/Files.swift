@@ -73,3 +73,34 @@ package func writeAll(_ bytes: [UInt8], to file: Int32, _ name: String) throws(S
         offset += count
     }
 }
+
+/// Adds bytes at the end of a file, which is made with mode 0600 when it is missing; they are on the disk when this
+/// returns.
+package func appendFile(_ path: String, _ bytes: [UInt8]) throws(SystemError) {
+    let file = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0o600)
+    guard file >= 0 else { throw .current("open \(path)") }
+    defer { close(file) }
+    var information = stat()
+    guard fstat(file, &information) == 0 else { throw .current("stat \(path)") }
+    guard information.st_mode & S_IFMT == S_IFREG else { throw SystemError(errno: EINVAL, operation: "write \(path)") }
+    try writeAll(bytes, to: file, path)
+    guard fsync(file) == 0 else { throw .current("fsync \(path)") }
+}
+
+/// What tells whether a file has changed since it was looked at: replaced, written to, or grown.
+package struct FileSignature: Equatable, Sendable {
+    private var inode: UInt64
+    private var size: Int64
+    private var seconds: Int
+    private var nanoseconds: Int
+
+    /// Nil when there is no such file.
+    package init?(_ path: String) {
+        var information = stat()
+        guard stat(path, &information) == 0 else { return nil }
+        inode = UInt64(information.st_ino)
+        size = Int64(information.st_size)
+        seconds = Int(information.st_mtim.tv_sec)
+        nanoseconds = Int(information.st_mtim.tv_nsec)
+    }
+}

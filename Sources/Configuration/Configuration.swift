@@ -46,6 +46,12 @@ package struct Configuration: Equatable, Sendable {
         package var defaultWorkspace = ""
     }
 
+    /// What may be spent, in USD; 0 for no limit.
+    package struct Budget: Equatable, Sendable {
+        package var perDayUsd = 0.0
+        package var perSessionUsd = 0.0
+    }
+
     package struct Lifecycle: Equatable, Sendable {
         /// Seconds; 0 for never.
         package var idleShutdown = 60.0
@@ -94,6 +100,7 @@ package struct Configuration: Equatable, Sendable {
     package var stream = Stream()
     package var limits = Limits()
     package var sessions = Sessions()
+    package var budget = Budget()
     package var lifecycle = Lifecycle()
     package var security = Security()
     /// By provider identifier.

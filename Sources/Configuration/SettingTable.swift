@@ -168,6 +168,15 @@ package enum SettingTable {
             "The folder of a session that names none, an absolute path; empty for the home folder."),
 
         .number(
+            "budget.perDayUsd", \.budget.perDayUsd, 0...1_000_000,
+            "US dollars that all sessions together may cost in a day (UTC); 0 for no limit. A warning comes at 80 %; at 100 % running turns end, and no other begins unless somebody says so."
+        ),
+        .number(
+            "budget.perSessionUsd", \.budget.perSessionUsd, 0...1_000_000,
+            "US dollars that a session may cost in its life, as perDayUsd; 0 for no limit. A session can be given a limit of its own."
+        ),
+
+        .number(
             "lifecycle.idleShutdown", \.lifecycle.idleShutdown, 0...31_536_000,
             variable: .init(name: "CORE_SHUTDOWN_GRACE_MS", divisor: 1000),
             "Seconds after the last client left when the daemon ends by itself; 0 for never. Not while a turn runs or waits. The environment variable gives milliseconds."
@@ -246,6 +255,7 @@ package enum SettingTable {
         ("stream", "The WebSocket and what a client is sent."),
         ("limits", "How much at once."),
         ("sessions", "Sessions and their logs."),
+        ("budget", "What may be spent."),
         ("lifecycle", "When the daemon ends."),
         ("security", "Who may connect."),
         ("providers", "Agents, by identifier; what is left out is as the provider's manifest says."),

@@ -22,7 +22,8 @@ final class Daemon: HubContext, CoreControl {
     private(set) var server: HTTPServer!
     private(set) var identity: CoreIdentity
     private let home: Home
-    private let configured: Settings
+    private var configured: Settings
+    private var configurationSeen: FileSignature?
     private let instance: SingleInstance
     private let endpoint: EndpointFile
     private let subreaper: Subreaper
@@ -55,7 +56,10 @@ final class Daemon: HubContext, CoreControl {
             registry: ProviderRegistry(
                 surroundings: settings.surroundings(home, environment), overrides: settings.providers, loop: loop))
         catalogue.defaults = settings.sessionDefaults
-        service = SessionService(loop: loop, store: store, providers: catalogue, settings: settings.sessions)
+        let spending = Spending(
+            prices: PriceBook(path: home.prices), archive: UsageArchive(path: home.usage), budget: settings.budget)
+        service = SessionService(
+            loop: loop, store: store, providers: catalogue, settings: settings.sessions, spending: spending)
         service.auditor = AuditLog(
             path: home.logs + "/audit.log", maxBytes: settings.configuration.log.maxBytes,
             keep: settings.configuration.log.keep)
@@ -63,6 +67,8 @@ final class Daemon: HubContext, CoreControl {
             version: Version.current, instanceId: randomUUID(), pid: getpid(), host: settings.host,
             port: settings.port, startedAt: started)
         let log = log
+        spending.prices.onProblem = { log.log(.error, "prices can't be used", ["problem": JSON($0)]) }
+        spending.archive.onProblem = { log.log(.error, "the record of costs has a problem", ["problem": JSON($0)]) }
         store.onRecovery = { report in log.log(.warn, "a session's log was damaged", report.json) }
         try serve(token: token)
     }
@@ -162,6 +168,7 @@ final class Daemon: HubContext, CoreControl {
             catalogue.registry.startWatching()
         }
         if let wait = configured.idleShutdown { watchIdleness(wait) }
+        watchConfiguration()
         loop.run()
         return exitCode
     }
@@ -170,7 +177,32 @@ final class Daemon: HubContext, CoreControl {
         switch number {
         case SIGINT where isStopping: exitNow(130)
         case SIGINT, SIGTERM: stop(grace: configured.grace, reason: "signal")
+        case SIGHUP: readConfiguration()
         default: break
+        }
+    }
+
+    // MARK: The configuration, while it runs
+
+    /// Reads the file again when it has changed.
+    private func watchConfiguration() {
+        let signature = FileSignature(configured.path)
+        if configurationSeen == nil { configurationSeen = signature }
+        // One that is being replaced is there again at the next look.
+        if let signature, signature != configurationSeen { readConfiguration() }
+        loop.schedule(after: .seconds(2)) { [self] in watchConfiguration() }
+    }
+
+    /// What can change at once does; a file that can't be used changes nothing.
+    private func readConfiguration() {
+        configurationSeen = FileSignature(configured.path)
+        do throws(ConfigurationError) {
+            let needsRestart = try configured.readAgain()
+            service.setBudget(configured.budget)
+            hub.broadcast("settings:update", settings)
+            log.log(.info, "the configuration was read again", ["needsRestart": JSON(needsRestart)])
+        } catch {
+            log.log(.error, "the configuration can't be used and is left as it was", ["problem": JSON("\(error)")])
         }
     }
 

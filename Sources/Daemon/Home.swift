@@ -38,6 +38,10 @@ struct Home {
     var configuration: String { path + "/core/config.json" }
     var endpoint: String { path + "/core/endpoint.json" }
     var lock: String { path + "/core/core.lock" }
+    /// What deleted sessions cost.
+    var usage: String { path + "/core/usage.jsonl" }
+    /// The person's own prices of models; need not exist.
+    var prices: String { path + "/core/prices.json" }
     var token: String { path + "/core/token" }
     var sessions: String { path + "/sessions" }
     var providers: String { path + "/providers" }

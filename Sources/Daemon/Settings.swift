@@ -1,4 +1,5 @@
 import API
+import Base
 import Configuration
 import EventLog
 import EventLoop
@@ -13,7 +14,11 @@ import WebSocket
 
 /// The configuration in the terms of the parts that the daemon is composed of.
 struct Settings {
-    let configuration: Configuration
+    private(set) var configuration: Configuration
+    /// The file that it was read from.
+    let path: String
+    private let environment: [String: String]
+    private let flags: [String: String]
 
     /// Reads flags, environment and file.
     static func load(
@@ -22,11 +27,13 @@ struct Settings {
         var flags: [String: String] = [:]
         flags["server.host"] = arguments.host
         flags["server.port"] = arguments.port
+        let path = arguments.configurationPath ?? home.configuration
         do throws(ConfigurationError) {
             return Settings(
                 configuration: try Configuration.load(
-                    path: arguments.configurationPath ?? home.configuration, environment: environment, flags: flags,
-                    createsMissing: arguments.configurationPath == nil))
+                    path: path, environment: environment, flags: flags,
+                    createsMissing: arguments.configurationPath == nil),
+                path: path, environment: environment, flags: flags)
         } catch {
             throw StartError("The configuration is not usable:\n\(error)", exitCode: .configuration)
         }
@@ -86,6 +93,20 @@ struct Settings {
             settings.defaultWorkspace = configuration.sessions.defaultWorkspace
         }
         return settings
+    }
+
+    var budget: Budget {
+        func limit(_ usd: Double) -> Money? { usd > 0 ? Money(usd: usd) : nil }
+        return Budget(
+            perDay: limit(configuration.budget.perDayUsd), perSession: limit(configuration.budget.perSessionUsd))
+    }
+
+    /// Reads the file again and takes over what can change while the daemon runs.
+    /// - Returns: whether there is more in it that can't.
+    mutating func readAgain() throws(ConfigurationError) -> Bool {
+        let new = try Configuration.load(path: path, environment: environment, flags: flags, createsMissing: false)
+        configuration.budget = new.budget
+        return configuration != new
     }
 
     var durability: Durability { configuration.sessions.durability == .power ? .power : .process }

@@ -23,7 +23,8 @@ enum Directive: Equatable {
     case question(text: String, options: [String])
     case plan([String])
     case diff(path: String, old: String, new: String)
-    case usage(input: Int, output: Int, cost: Double)
+    /// - Parameter cost: nil: the agent says nothing about money.
+    case usage(input: Int, output: Int, cost: Double?)
     case mode(String)
     case error(kind: String, message: String)
     case crash(Int32)
@@ -103,9 +104,10 @@ extension Directive {
             return parts.count == 3 && !parts[0].isEmpty ? .diff(path: parts[0], old: parts[1], new: parts[2]) : nil
         case "usage":
             let parts = trimmed.split(separator: "," as Character).map { $0.trimmed }
-            guard (2...3).contains(parts.count), let input = bounded(parts[0]), let output = bounded(parts[1]),
-                let cost = parts.count == 3 ? Double(parts[2]) : 0, cost.isFinite, cost >= 0
+            guard (2...3).contains(parts.count), let input = bounded(parts[0]), let output = bounded(parts[1])
             else { return nil }
+            guard parts.count == 3 else { return .usage(input: input, output: output, cost: nil) }
+            guard let cost = Double(parts[2]), cost.isFinite, cost >= 0 else { return nil }
             return .usage(input: input, output: output, cost: cost)
         case "mode": return trimmed.isEmpty ? nil : .mode(trimmed)
         case "error":

@@ -196,15 +196,18 @@ extension EchoSession {
         ])
     }
 
-    private func usage(_ input: Int, _ output: Int, _ cost: Double) {
+    private func usage(_ input: Int, _ output: Int, _ cost: Double?) {
         inputTokens += input
         outputTokens += output
-        self.cost += cost
-        update([
+        var change: JSONObject = [
             "sessionUpdate": "usage_update", "used": JSON(input + output), "size": 200_000,
-            "cost": ["amount": JSON(self.cost), "currency": "USD"],
-            "_meta": ["inputTokens": JSON(inputTokens), "outputTokens": JSON(outputTokens)],
-        ])
+        ]
+        if let cost {
+            self.cost += cost
+            change["cost"] = ["amount": JSON(self.cost), "currency": "USD"]
+        }
+        change["_meta"] = ["inputTokens": JSON(inputTokens), "outputTokens": JSON(outputTokens)]
+        update(change)
     }
 
     private func error(_ kind: String, _ message: String) {

@@ -15,6 +15,8 @@ package struct RecoveryAction: Equatable, Sendable {
     package static let switchProvider = RecoveryAction(id: "switch_provider", label: "Switch provider")
     package static let login = RecoveryAction(id: "login", label: "Log in")
     package static let install = RecoveryAction(id: "install", label: "Install")
+    package static let continueOnce = RecoveryAction(id: "continue_once", label: "Go on for one turn")
+    package static let raiseBudget = RecoveryAction(id: "raise_budget", label: "Raise the session's budget")
 }
 
 /// An error as clients see it, in an `error` event as in an answer: a stable code, a sentence that says what to do,

@@ -123,7 +123,9 @@ extension ACPSession {
         decoder.endTurn(.completed, stopReason: nil, into: &made)
         for event in made {
             if case .turnCompleted(let outcome) = event {
-                emit(.status(type: "background_turn_completed", data: ["status": JSON(outcome.status.rawValue)]))
+                var data: JSONObject = ["status": JSON(outcome.status.rawValue)]
+                data["usage"] = outcome.usage.map { .object($0.json) }
+                emit(.status(type: "background_turn_completed", data: data))
             } else {
                 emit(event)
             }

@@ -89,7 +89,7 @@ struct UsageMeter: Sendable, Equatable {
         guard let usage = result?["usage"], let input = UsageMeter.count(usage["inputTokens"]),
             let output = UsageMeter.count(usage["outputTokens"])
         else { return nil }
-        let total = Tokens(input: input, output: output, cached: UsageMeter.count(usage["cachedReadTokens"]) ?? 0)
+        let total = UsageMeter.tokens(usage, input: input, output: output)
         guard isCumulative else { return total }
         defer { countedTokens = total }
         guard let counted = countedTokens else { return nil }
@@ -100,7 +100,27 @@ struct UsageMeter: Sendable, Equatable {
             cached: max(0, total.cached - counted.cached))
     }
 
-    private static func count(_ json: JSON?) -> Int? { json?.intValue.flatMap { $0 >= 0 ? $0 : nil } }
+    /// Agents differ in whether `inputTokens` has the cache's tokens in it, and `outputTokens` the thoughts. Which of
+    /// them add up to `totalTokens` tells; where that is missing, more from the cache than came in does.
+    private static func tokens(_ usage: JSON, input: Int, output: Int) -> Tokens {
+        let read = count(usage["cachedReadTokens"]) ?? 0
+        let written = count(usage["cachedWriteTokens"]) ?? 0
+        let thought = count(usage["thoughtTokens"]) ?? 0
+        let total = count(usage["totalTokens"])
+        let inputs = [input, input + read + written, input + written]
+        let outputs = [output, output + thought]
+        for output in outputs {
+            for input in inputs where input + output == total {
+                return Tokens(input: max(input, read), output: output, cached: read)
+            }
+        }
+        return Tokens(input: read > input ? inputs[1] : input, output: output, cached: read)
+    }
+
+    /// More than any session uses is no count.
+    private static func count(_ json: JSON?) -> Int? {
+        json?.intValue.flatMap { (0...1 << 50).contains($0) ? $0 : nil }
+    }
 
     private static func amount(_ cost: JSON?) -> Double? {
         cost?["amount"]?.doubleValue.flatMap { $0.isFinite && $0 >= 0 ? $0 : nil }

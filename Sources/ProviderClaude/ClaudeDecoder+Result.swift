@@ -21,7 +21,7 @@ extension ClaudeDecoder {
         if !isOther { noticeActivity() }
         emit(.usage(usage))
         if let failure { emit(.error(failure)) }
-        if isOther { return endOtherTurn(json) }
+        if isOther { return endOtherTurn(json, usage) }
         let reason =
             wasInterrupted || failure != nil
             ? json["terminal_reason"]?.stringValue : json["stop_reason"]?.stringValue

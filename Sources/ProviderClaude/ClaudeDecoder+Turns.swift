@@ -125,9 +125,12 @@ extension ClaudeDecoder {
     }
 
     /// A turn that isn't ours has ended while our message waited behind it.
-    mutating func endOtherTurn(_ json: JSON) {
+    mutating func endOtherTurn(_ json: JSON, _ usage: Usage) {
         isOtherTurnRunning = false
-        emit(.status(type: "background_turn_completed", data: ["origin": json["origin"] ?? .null]))
+        emit(
+            .status(
+                type: "background_turn_completed",
+                data: ["origin": json["origin"] ?? .null, "usage": .object(usage.json)]))
         if let outcome = withdrawal { finishTurn(outcome) }
     }
 

@@ -287,11 +287,16 @@ package struct QuestionRequest: Equatable, Sendable {
 }
 
 /// Tokens and money. Where it is of a turn, it is that turn's alone, never a running total.
+///
+/// The counts mean the same whichever provider they are from; an adapter whose provider counts otherwise converts.
 package struct Usage: Equatable, Sendable {
+    /// All tokens that went in, those read from and written to a cache included.
     package var input: Int
+    /// All tokens that came out, the model's reasoning included: it is paid for as output.
     package var output: Int
-    /// Input tokens that were read from the provider's cache.
+    /// The part of `input` that was read from the provider's cache, never more than that.
     package var cached: Int
+    /// What the provider itself says it cost; nil where it doesn't.
     package var costUsd: Double?
     /// Tokens in the model's context now, and how many fit.
     package var contextUsed: Int?

@@ -61,6 +61,12 @@ package protocol SessionObserver: AnyObject {
     func session(_ session: Session, streamed chunk: StreamChunk)
     /// Something is wrong with the session that its log can't say, since the log itself is the trouble.
     func session(_ session: Session, failed failure: Failure)
+    /// Something that concerns everybody: a budget that is nearly or wholly used up.
+    func workflowEvent(_ event: JSONObject)
+}
+
+extension SessionObserver {
+    package func workflowEvent(_ event: JSONObject) {}
 }
 
 /// Makes conversations with providers: the session layer knows their names only.

@@ -53,11 +53,14 @@ package struct ProviderMemory: Equatable, Sendable {
 
     mutating func turnEnded(_ turnId: String?, at seq: Int, hasFailed: Bool, costUsd: Double?) {
         lastTurnEnd = seq
-        self.costUsd += costUsd ?? 0
+        spent(costUsd)
         guard let told = telling, told.turnId == turnId else { return }
         telling = nil
         if !hasFailed { toldThrough = max(toldThrough, told.through) }
     }
+
+    /// It reported costs, in a turn or beside them.
+    mutating func spent(_ costUsd: Double?) { self.costUsd += costUsd ?? 0 }
 
     /// This session begins as the copy of another: its providers go on from forks of their sessions there.
     mutating func becomeFork() { isOfOrigin = nativeSessionId != nil }

@@ -117,7 +117,7 @@ extension Session: ProviderSessionDelegate {
         }
         // Something of its own ended while a message was on its way to it: that message's turn goes on.
         var data: JSONObject = ["status": JSON(outcome.status.rawValue)]
-        data["usage"] = outcome.usage.map { .object($0.json) }
+        if let usage = outcome.usage { data = data.merging(priced(usage, of: seat.providerId)) }
         appendStatus("background_turn_completed", data, source: .agent, of: seat.providerId)
     }
 

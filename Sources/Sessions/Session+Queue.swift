@@ -25,6 +25,8 @@ extension Session {
     /// Lets a held queue go on.
     func releaseQueue(by client: ClientIdentity?) {
         guard state.isHeld else { return }
+        // Whoever says so now, knowing that the budget is used up, means it: for one turn.
+        passesBudgetOnce = isHeldByBudget && !state.queue.isEmpty
         appendStatus("queue_released", by: client)
         startNextTurn()
         announceChange()

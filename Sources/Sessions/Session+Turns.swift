@@ -60,7 +60,7 @@ extension Session {
     /// runs.
     ///
     /// - Throws: `payload_too_large`, `invalid_request` (empty), `busy` (mode `reject`, or the queue is full),
-    ///   `log_unavailable`, `provider_not_installed` and the like; nothing has changed then.
+    ///   `budget_exceeded` (mode `reject`), `log_unavailable`, `provider_not_installed` and the like; nothing has changed then.
     package func accept(_ message: IncomingMessage, by client: ClientIdentity) throws(Failure) -> AcceptedMessage {
         if let clientMessageId = message.clientMessageId, let first = state.accepted[clientMessageId] {
             let position = state.queue.firstIndex { $0.turnId == first.turnId }
@@ -80,6 +80,9 @@ extension Session {
         }
         try service.requireRunning()
         try requireWritableLog()
+        if message.mode == .reject, let use = service.exhaustedBudget(of: self) {
+            throw use.failure(now: service.clock())
+        }
         let addressed =
             message.providerId ?? MessageAddress.provider(of: message.content, among: state.providerIds)
         if let problem = service.providers.problem(with: addressed ?? state.providerId) { throw problem }
@@ -89,7 +92,7 @@ extension Session {
             return try steer(message, into: turn, by: client)
         }
         // Somebody is here again: what was held since a restart may go on.
-        releaseQueue(by: client)
+        if !isHeldByBudget { releaseQueue(by: client) }
         let turnId = "t\(state.turnCount + 1)"
         var data = eventData(of: message, by: client)
         data["to"] = addressed.map { JSON($0) }
@@ -195,7 +198,9 @@ extension Session {
         guard state.runningTurn == nil, !state.isHeld, !state.isPaused, !isDeleted, let next = state.queue.first
         else { return }
         let seat = seat(next.providerId ?? state.providerId)
-        guard !seat.isStopping, service.mayBegin(self, with: seat.providerId) else { return }
+        guard !seat.isStopping, service.mayBegin(self, with: seat.providerId), budgetAllows(turnId: next.turnId) else {
+            return
+        }
         append(EventDraft(.turnStarted, source: .core, turnId: next.turnId, providerId: seat.providerId))
         isInterrupting = false
         announceChange()
@@ -276,8 +281,7 @@ extension Session {
         var data: JSONObject = ["status": JSON(outcome.status.rawValue)]
         data["stopReason"] = outcome.stopReason.map { JSON($0) }
         if let usage = outcome.usage {
-            data["usage"] = .object(usage.json)
-            data["costUsd"] = usage.costUsd.map { JSON($0) }
+            data = data.merging(priced(usage, of: turn.providerId))
         }
         let elapsed = Int(service.clock().milliseconds - turn.startedAt.milliseconds)
         data["durationMs"] = JSON(outcome.durationMs ?? max(0, elapsed))

@@ -28,6 +28,8 @@ package final class Session {
     private var hasLostEvents = false
     /// One interrupt is enough for a turn.
     var isInterrupting = false
+    /// Somebody let the queue go on although money has run out: for one turn.
+    var passesBudgetOnce = false
 
     init(log: SessionLog<SessionState>, service: SessionService) {
         self.log = log
@@ -60,8 +62,11 @@ package final class Session {
     @discardableResult
     func append(_ draft: EventDraft) -> EventRecord {
         lastActivity = loop.now
-        let record = log.append(draft)
+        // Only these can cost something.
+        let before = draft.kind == .turnCompleted || draft.kind == .status ? log.state.ledger.total.cost : nil
+        let record = log.append(draft, at: service.clock())
         if record.seq == 0 { hasLostEvents = true }
+        if let before, log.state.ledger.total.cost > before { service.costRose(self, from: before) }
         return record
     }
 

@@ -14,12 +14,17 @@ extension SessionState {
             "lastSeq": JSON(lastSeq),
         ]
         var usage: JSONObject = [
-            "input": JSON(inputTokens), "output": JSON(outputTokens), "cached": JSON(cachedTokens),
+            "input": JSON(ledger.total.input), "output": JSON(ledger.total.output),
+            "cached": JSON(ledger.total.cached),
         ]
         usage["contextUsed"] = contextUsed.map { JSON($0) }
         usage["contextWindow"] = contextWindow.map { JSON($0) }
         object["usage"] = .object(usage)
-        object["costUsd"] = JSON(costUsd)
+        object["usageByProvider"] = .object(
+            JSONObject(members: ledger.byProvider.sorted { $0.key < $1.key }.map { ($0, .object($1.json)) }))
+        object["costUsd"] = JSON(ledger.total.cost.usd)
+        object["costEstimated"] = JSON(ledger.total.isEstimated)
+        object["budgetUsd"] = budget.own.map { JSON($0.usd) } ?? .null
         object["queue"] = .array(
             queue.enumerated().map { index, message in
                 var object: JSONObject = [
@@ -37,6 +42,7 @@ extension SessionState {
                 ]
             } ?? .null
         object["held"] = JSON(isHeld)
+        if budget.isHolding { object["heldBy"] = "budget" }
         object["paused"] = JSON(isPaused)
         return object
     }

@@ -14,6 +14,7 @@ package final class SessionService {
     package let store: LogStore<SessionState>
     package let providers: any ProviderSource
     package let settings: SessionSettings
+    package let spending: Spending
     package weak var observer: (any SessionObserver)?
     package var auditor: (any Auditor)?
     /// The wall clock; injected in tests.
@@ -35,18 +36,20 @@ package final class SessionService {
 
     package init(
         loop: EventLoop, store: LogStore<SessionState>, providers: any ProviderSource, settings: SessionSettings,
-        clock: @escaping () -> Timestamp = { .now }
+        spending: Spending = Spending(), clock: @escaping () -> Timestamp = { .now }
     ) {
         self.loop = loop
         self.store = store
         self.providers = providers
         self.settings = settings
+        self.spending = spending
         self.clock = clock
     }
 
     /// Reads what is on disk, and closes what a daemon that died left open.
     package func start() {
         for session in store.scan() { stored[session.header.sessionId] = session.state }
+        spending.archive.load(today: today) { stored[$0] != nil }
         for state in stored.values where state.needsClosing {
             // One that can't be read now is closed when it can.
             _ = try? load(state.sessionId)
@@ -170,7 +173,13 @@ package final class SessionService {
     /// Deletes a session: its provider is ended, its log moved to the backups.
     package func delete(_ sessionId: String, by client: ClientIdentity) throws(Failure) {
         let session = try session(sessionId)
-        do throws(LogError) { try store.delete(sessionId) } catch { throw Session.logUnavailable(error) }
+        spending.archive.take(sessionId, session.state.ledger, at: clock())
+        do throws(LogError) {
+            try store.delete(sessionId)
+        } catch {
+            spending.archive.giveBack(sessionId)
+            throw Session.logUnavailable(error)
+        }
         session.isDeleted = true
         loaded[sessionId] = nil
         if session.hasProvider {

@@ -4,15 +4,14 @@ package import JSON
 
 extension SessionState {
     /// The version of the checkpoint's form. One of another version is ignored, and the log is folded anew.
-    private static let checkpointVersion = 2
+    private static let checkpointVersion = 3
 
     package var checkpoint: JSON {
         var object: JSONObject = [
             "v": JSON(SessionState.checkpointVersion), "providerId": JSON(providerId),
             "providerIds": JSON(providerIds), "titleGiven": JSON(isTitleGiven), "tags": JSON(tags),
-            "updatedAt": .int(updatedAt.milliseconds), "lastSeq": JSON(lastSeq), "input": JSON(inputTokens),
-            "output": JSON(outputTokens), "cached": JSON(cachedTokens), "cost": JSON(costUsd),
-            "held": JSON(isHeld), "paused": JSON(isPaused), "turns": JSON(turnCount),
+            "updatedAt": .int(updatedAt.milliseconds), "lastSeq": JSON(lastSeq), "ledger": ledger.json,
+            "budget": budget.json, "held": JSON(isHeld), "paused": JSON(isPaused), "turns": JSON(turnCount),
             "resolved": JSON(resolvedRequests),
         ]
         object["title"] = title.map { JSON($0) }
@@ -74,10 +73,9 @@ extension SessionState {
         tags = strings("tags")
         self.updatedAt = Timestamp(milliseconds: Int64(updatedAt))
         self.lastSeq = lastSeq
-        inputTokens = json["input"]?.intValue ?? 0
-        outputTokens = json["output"]?.intValue ?? 0
-        cachedTokens = json["cached"]?.intValue ?? 0
-        costUsd = json["cost"]?.doubleValue ?? 0
+        guard let ledger = json["ledger"].flatMap({ UsageLedger($0) }) else { return nil }
+        self.ledger = ledger
+        budget = SessionBudget(json["budget"] ?? [:])
         contextUsed = json["contextUsed"]?.intValue
         contextWindow = json["contextWindow"]?.intValue
         lastTurnStatus = json["lastTurn"]?.stringValue

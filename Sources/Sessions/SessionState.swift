@@ -80,11 +80,9 @@ package struct SessionState: LogFold, Equatable, Sendable {
     package internal(set) var choices: [String: Choice] = [:]
     package internal(set) var updatedAt: Timestamp
     package internal(set) var lastSeq = 0
-    /// Totals over all turns.
-    package internal(set) var inputTokens = 0
-    package internal(set) var outputTokens = 0
-    package internal(set) var cachedTokens = 0
-    package internal(set) var costUsd = 0.0
+    /// Tokens and money of all turns.
+    package internal(set) var ledger = UsageLedger()
+    package internal(set) var budget = SessionBudget()
     package internal(set) var contextUsed: Int?
     package internal(set) var contextWindow: Int?
     /// What each provider has of this conversation.
@@ -133,6 +131,8 @@ package struct SessionState: LogFold, Equatable, Sendable {
     package mutating func apply(_ record: EventRecord) {
         lastSeq = record.seq
         updatedAt = max(updatedAt, record.timestamp)
+        ledger.apply(record, providerId: providerId)
+        budget.apply(record)
         switch record.kind {
         case .message: applyMessage(record)
         case .turnStarted: applyTurnStarted(record)
@@ -192,15 +192,11 @@ package struct SessionState: LogFold, Equatable, Sendable {
         let providerId = record.draft.providerId ?? providerId
         memories[providerId, default: ProviderMemory()].turnEnded(
             record.turnId, at: record.seq, hasFailed: lastTurnStatus == "failed",
-            costUsd: record.data["costUsd"]?.doubleValue)
+            costUsd: UsageLedger.reportedUsd(record))
         if let usage = record.data["usage"] {
-            inputTokens &+= usage["input"]?.intValue ?? 0
-            outputTokens &+= usage["output"]?.intValue ?? 0
-            cachedTokens &+= usage["cached"]?.intValue ?? 0
             contextUsed = usage["contextUsed"]?.intValue ?? contextUsed
             contextWindow = usage["contextWindow"]?.intValue ?? contextWindow
         }
-        costUsd += record.data["costUsd"]?.doubleValue ?? 0
     }
 
     private mutating func applyRequest(_ record: EventRecord) {
@@ -254,6 +250,8 @@ package struct SessionState: LogFold, Equatable, Sendable {
                     clientMessageId: data["clientMessageId"]?.stringValue, providerId: providerId,
                     hasAttachments: data["attachments"]?.boolValue ?? false))
             turnCount += 1
+        case "background_turn_completed":
+            memories[providerId]?.spent(UsageLedger.reportedUsd(record))
         case "paused": isPaused = true
         case "resumed": isPaused = false
         case "queue_held": isHeld = true

@@ -23,21 +23,38 @@ final class SessionFixture: SessionObserver {
     var deleted: [String] = []
     var created: [String] = []
     var failures: [Failure] = []
+    var workflow: [JSONObject] = []
+    /// What the service takes for the time.
+    let time: Time
+    private let budget: Budget
 
-    init(settings: SessionSettings = SessionSettings()) throws {
+    final class Time {
+        /// Nil: the real one.
+        var fixed: Timestamp?
+        var now: Timestamp { fixed ?? .now }
+    }
+
+    init(settings: SessionSettings = SessionSettings(), budget: Budget = Budget(), now: Timestamp? = nil) throws {
         folder = try TemporaryFolder("sessions")
         loop = try EventLoop()
-        service = try SessionFixture.makeService(folder.path, loop, providers, settings)
+        time = Time()
+        time.fixed = now
+        self.budget = budget
+        service = try SessionFixture.makeService(folder.path, loop, providers, settings, budget, time)
         service.observer = self
         service.start()
     }
 
     private static func makeService(
-        _ folder: String, _ loop: EventLoop, _ providers: FakeProviders, _ settings: SessionSettings
+        _ folder: String, _ loop: EventLoop, _ providers: FakeProviders, _ settings: SessionSettings,
+        _ budget: Budget, _ time: Time
     ) throws -> SessionService {
         let store = try LogStore<SessionState>(
             directory: folder + "/sessions", backups: folder + "/backups", loop: loop, durability: .process)
-        return SessionService(loop: loop, store: store, providers: providers, settings: settings)
+        let spending = Spending(archive: UsageArchive(path: folder + "/usage.jsonl"), budget: budget)
+        return SessionService(
+            loop: loop, store: store, providers: providers, settings: settings, spending: spending,
+            clock: { time.now })
     }
 
     /// As after a crash: the old service is forgotten as it is, a new one reads the disk.
@@ -46,7 +63,7 @@ final class SessionFixture: SessionObserver {
         service.observer = nil
         providers.made = []
         committed = []
-        service = try SessionFixture.makeService(folder.path, loop, providers, SessionSettings())
+        service = try SessionFixture.makeService(folder.path, loop, providers, SessionSettings(), budget, time)
         service.observer = self
         service.start()
         turn()
@@ -77,4 +94,5 @@ final class SessionFixture: SessionObserver {
     func session(_ session: Session, committed events: [CommittedEvent]) { committed += events.map(\.record) }
     func session(_ session: Session, streamed chunk: StreamChunk) { chunks.append(chunk) }
     func session(_ session: Session, failed failure: Failure) { failures.append(failure) }
+    func workflowEvent(_ event: JSONObject) { workflow.append(event) }
 }

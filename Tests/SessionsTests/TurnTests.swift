@@ -1,3 +1,4 @@
+import Base
 import EventLog
 import HubProtocol
 import JSON
@@ -32,8 +33,8 @@ import Testing
         #expect(fixture.chunks.map(\.text) == ["hello"])
         #expect(fixture.committed.map(\.seq) == Array(1...fixture.committed.count))
         #expect(session.state.status == .idle)
-        #expect(session.state.costUsd == 0.5)
-        #expect(session.state.inputTokens == 5)
+        #expect(session.state.ledger.total.cost.usd == 0.5)
+        #expect(session.state.ledger.total.input == 5)
         #expect(session.streaming.isEmpty)
     }
 

@@ -121,6 +121,20 @@ enum CommandTable {
                 """,
             handlesSignals: true, run: ProviderCommands.run),
         Command(
+            name: "usage",
+            options: [
+                Option("from", value: "DAY", help: "The first day, YYYY-MM-DD; default: 29 days before the last"),
+                Option("to", value: "DAY", help: "The last day; default: today"),
+                Option("by", value: "WHAT", help: "A line for each day, provider, session or model; default: day"),
+            ],
+            help: "Show the tokens and the money that sessions have used",
+            details: """
+                Days are those of UTC. A ~ stands before money that is wholly or partly estimated from list prices, \
+                since the provider reported none; a + after it says that turns are missing whose price nobody knows. \
+                Deleted sessions count.
+                """,
+            run: UsageCommand.run),
+        Command(
             name: "help", arguments: [Argument(name: "COMMAND", isOptional: true)],
             help: "Print this help, or that of a command", run: HelpText.run),
         Command(name: "version", help: "Print the program's version, as --version does", run: HelpText.version),

@@ -16,7 +16,7 @@ enum TurnSummary {
             if !figures.isEmpty { parts.append(figures.joined(separator: ", ") + " tokens") }
         }
         if let cost = data["costUsd"]?.doubleValue ?? data["usage"]?["costUsd"]?.doubleValue, cost > 0, cost < 1e9 {
-            parts.append(money(cost))
+            parts.append((data["costEstimated"] == true ? "~" : "") + money(cost))
         }
         return parts.joined(separator: " · ")
     }
