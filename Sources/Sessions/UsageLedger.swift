@@ -107,8 +107,10 @@ package struct UsageLedger: Equatable, Sendable {
 
     private mutating func add(_ sum: Sum, to key: Key) {
         var key = key
-        if rows[key] == nil {
-            let others = rows.keys.count { $0.day == key.day && $0.providerId == key.providerId }
+        if !key.model.isEmpty, rows[key] == nil {
+            let others = rows.keys.count {
+                !$0.model.isEmpty && $0.day == key.day && $0.providerId == key.providerId
+            }
             if others >= UsageLedger.maxModels || key.model.utf8.count > UsageLedger.maxName { key.model = "" }
         }
         rows[key, default: Sum()] += sum

@@ -27,7 +27,7 @@ import Testing
         #expect(sum == Money(usd: 1) && sum.usd == 1)
         #expect(Money(usd: 0.1) + Money(usd: 0.2) == Money(usd: 0.3))
         #expect(Money(usd: 1) - Money(usd: 3) == .zero)
-        for nothing in [-1, .nan, -.infinity, 0] { #expect(Money(usd: nothing) == .zero) }
+        for nothing: Double in [-1, .nan, -Double.infinity, 0] { #expect(Money(usd: nothing) == .zero) }
         let most = Money(usd: .infinity)
         #expect(most == Money(nanodollars: .max) && most + most == most && most > Money(usd: 1e9))
     }

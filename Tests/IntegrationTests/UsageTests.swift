@@ -9,6 +9,8 @@ import Testing
         try #require(try daemon.call("GET", "/usage")["today"])
     }
 
+    private func serviceLog(_ daemon: TestDaemon) -> String { daemon.folder.read("hub/logs/core.log") ?? "" }
+
     private func configuration(perDay: Double) -> JSONObject {
         ["schemaVersion": 1, "budget": ["perDayUsd": JSON(perDay)]]
     }
@@ -61,7 +63,7 @@ import Testing
         let answer = try daemon.call("GET", "/usage")
         #expect(answer["total"]?["unpricedTurns"] == 1)
         #expect(answer["pricesProblem"]?.stringValue?.contains("models[0].match") == true)
-        #expect(daemon.log.contains("models[0].match"))
+        #expect(serviceLog(daemon).contains("models[0].match"))
     }
 
     @Test(arguments: [
@@ -121,7 +123,7 @@ import Testing
         // A file that can't be used changes nothing.
         try daemon.folder.write("hub/core/config.json", #"{"schemaVersion":1,"budget":{"perDayUsd":"much"}}"#)
         kill(daemon.pid, SIGHUP)
-        try eventually("the bad file is named") { daemon.log.contains("left as it was") }
+        try eventually("the bad file is named") { serviceLog(daemon).contains("left as it was") }
         #expect(try daemon.record(two)["held"] == true)
         try daemon.folder.write("hub/core/config.json", JSON.object(configuration(perDay: 50)).description)
         kill(daemon.pid, SIGHUP)

@@ -25,7 +25,9 @@ import Testing
     ])
     func tokensMeanTheSame(usage: String, input: Int, output: Int) throws {
         var meter = UsageMeter(resumes: false, knownCostUsd: nil)
-        let made = try #require(meter.endTurn(["usage": try JSON.parse(usage)], isCumulative: false))
+        let answer: JSON = ["usage": try JSON.parse(usage)]
+        let ended = meter.endTurn(answer, isCumulative: false, model: nil)
+        let made = try #require(ended)
         #expect(made.input == input && made.output == output)
         #expect(made.cached <= made.input)
     }
@@ -33,6 +35,7 @@ import Testing
     @Test func absurdCountsAreNone() throws {
         var meter = UsageMeter(resumes: false, knownCostUsd: nil)
         let usage: JSON = ["inputTokens": .int(.max), "outputTokens": .int(.max), "cachedReadTokens": .int(.max)]
-        #expect(meter.endTurn(["usage": usage], isCumulative: false) == nil)
+        let ended = meter.endTurn(["usage": usage], isCumulative: false, model: nil)
+        #expect(ended == nil)
     }
 }
