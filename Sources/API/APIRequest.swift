@@ -39,9 +39,9 @@ extension Failure {
         case "origin_not_allowed", "forbidden": 403
         case "not_found", "session_not_found", "request_not_found", "provider_not_found": 404
         case "method_not_allowed": 405
-        case "already_resolved", "busy", "already_started", "turn_not_queued", "provider_not_installed",
-            "provider_disabled", "provider_too_old", "unknown_adapter", "not_installed", "not_installing", "no_login",
-            "no_install_recipe", "install_requirement_missing", "budget_exceeded":
+        case "already_resolved", "busy", "already_started", "turn_not_queued", "nothing_to_retry",
+            "provider_not_installed", "provider_disabled", "provider_too_old", "unknown_adapter", "not_installed",
+            "not_installing", "no_login", "no_install_recipe", "install_requirement_missing", "budget_exceeded":
             409
         case "payload_too_large": 413
         case "wrong_host": 421

@@ -57,6 +57,16 @@ extension APIHandler {
             try SessionCommands.switchProvider(request.fields(), in: session, by: request.client)
             return .kept(session, .json(200, .object(record(of: session))))
         }
+        router.add(.post, "sessions/*/retry") { [self] request throws(Failure) in
+            let session = try service.session(request.parameters[0])
+            let result = try SessionCommands.retry(request.fields(), in: session, by: request.client)
+            return .kept(session, .json(202, .object(result)))
+        }
+        router.add(.patch, "sessions/*/queue") { [self] request throws(Failure) in
+            let session = try service.session(request.parameters[0])
+            try SessionCommands.reorder(request.fields(), in: session, by: request.client)
+            return .kept(session, .json(200, .object(record(of: session))))
+        }
         router.add(.post, "sessions/*/permissions/*") { [self] request throws(Failure) in
             let session = try service.session(request.parameters[0])
             let result = try SessionCommands.answerPermission(
@@ -83,7 +93,7 @@ extension APIHandler {
         let status = try request.query.string("status")
         if let status, SessionState.Status(rawValue: status) == nil {
             throw Failure(
-                code: "invalid_request", message: "status is idle, running, waiting or failed.",
+                code: "invalid_request", message: "status is idle, running, waiting, failed or parked.",
                 details: ["field": "status"])
         }
         let text = try request.query.string("q")?.lowercased()

@@ -24,10 +24,39 @@ enum SessionCommands {
             model: try fields.string("model"), mode: try fields.string("mode"), effort: try fields.string("effort"))
     }
 
-    /// `{providerId, model?, mode?, effort?}`.
+    /// `{providerId, model?, mode?, effort?, retry?}`.
     static func switchProvider(_ fields: Fields, in session: Session, by client: ClientIdentity) throws(Failure) {
         let providerId = ProviderID.resolve(try fields.requiredString("providerId"))
+        let retries = try fields.bool("retry") ?? false
         try session.switchProvider(to: providerId, choice(fields), by: client)
+        // Nothing to retry is no error here: the provider is switched all the same.
+        if retries, session.state.unfinished != nil { _ = try session.retry(by: client) }
+    }
+
+    /// `{}` for at once; `{later: true}`, `{after: SECONDS}` or `{at: TIME}` for later.
+    static func retry(_ fields: Fields, in session: Session, by client: ClientIdentity) throws(Failure) -> JSONObject {
+        let after = try fields.int("after", in: 0...366 * 86_400)
+        let at = try fields.string("at")
+        let isLater = try fields.bool("later") ?? (after != nil || at != nil)
+        guard after == nil || at == nil, isLater || (after == nil && at == nil) else {
+            throw Failure(code: "invalid_request", message: "Give after or at, not both, and not with later: false.")
+        }
+        guard isLater else { return try session.retry(by: client).json }
+        var time = after.map { Timestamp(milliseconds: session.now.milliseconds + Int64($0) * 1000) }
+        if let at {
+            guard let parsed = Timestamp(at) else {
+                throw Failure(
+                    code: "invalid_request", message: "at must be a time such as 2026-11-21T10:00:00.000Z.",
+                    details: ["field": "at"])
+            }
+            time = parsed
+        }
+        return ["parked": try session.retryLater(at: time, by: client).record]
+    }
+
+    /// `{order: [turnId]}`.
+    static func reorder(_ fields: Fields, in session: Session, by client: ClientIdentity) throws(Failure) {
+        try session.reorderQueue(fields.required("order", fields.strings("order")), by: client)
     }
 
     static func accept(_ fields: Fields, in session: Session, by client: ClientIdentity) throws(Failure)

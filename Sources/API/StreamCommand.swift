@@ -62,6 +62,13 @@ struct StreamCommand {
             let session = try session(client)
             try SessionCommands.switchProvider(fields, in: session, by: by)
             return CommandReply(keptBy: session)
+        case "session:retry":
+            let session = try session(client)
+            return CommandReply(.object(try SessionCommands.retry(fields, in: session, by: by)), keptBy: session)
+        case "session:queue":
+            let session = try session(client)
+            try SessionCommands.reorder(fields, in: session, by: by)
+            return CommandReply(keptBy: session)
         case "session:withdraw":
             let session = try session(client)
             try session.withdraw(fields.requiredString("turnId"), by: by)

@@ -40,6 +40,11 @@ package struct Configuration: Equatable, Sendable {
         package var unloadAfter = 3600.0
         package var stopProviderAfter = 600.0
         package var resumeAfterQuota = false
+        package var fallback: [String] = []
+        package var backoffFirst = 1.0
+        package var backoffLongest = 60.0
+        package var circuitFailures = 5
+        package var circuitSeconds = 300.0
         package var maxAttachmentBytes = 5 << 20
         package var carriedBytes = 400 << 10
         /// Empty for the home folder of the person.

@@ -62,10 +62,11 @@ extension Setting {
     }
 
     static func texts(
-        _ key: String, _ path: Path<[String]>, _ rule: SettingForm.TextRule, _ summary: String
+        _ key: String, _ path: Path<[String]>, _ rule: SettingForm.TextRule, privileged: Bool = true,
+        _ summary: String
     ) -> Setting {
         Setting(
-            key: key, form: .texts(rule), summary: summary, isLive: true, isPrivileged: true, variable: nil,
+            key: key, form: .texts(rule), summary: summary, isLive: true, isPrivileged: privileged, variable: nil,
             get: { JSON($0[keyPath: path]) },
             set: { $0[keyPath: path] = $1.arrayValue?.compactMap(\.stringValue) ?? [] })
     }
@@ -155,6 +156,23 @@ package enum SettingTable {
         .boolean(
             "sessions.resumeAfterQuota", \.sessions.resumeAfterQuota,
             "Whether a turn stopped by a used-up quota goes on by itself, once, when the quota is reset."),
+        .texts(
+            "sessions.fallback", \.sessions.fallback, .nonEmpty, privileged: false,
+            "Providers, by identifier, that try a message in this order when its provider crashed, can't be started, is not installed or logged in, overloaded or out of quota. Empty: this is only offered."
+        ),
+        .number(
+            "sessions.backoffFirst", \.sessions.backoffFirst, 0...3600,
+            "Seconds before a provider that crashed is started again in its session; doubled with each crash in a row."),
+        .number(
+            "sessions.backoffLongest", \.sessions.backoffLongest, 0...86_400,
+            "Seconds at most before a provider that crashed is started again."),
+        .integer(
+            "sessions.circuitFailures", \.sessions.circuitFailures, 1...1_000_000,
+            "Crashes and failed starts of a provider in a row, over all sessions, after which no session starts it for circuitSeconds."
+        ),
+        .number(
+            "sessions.circuitSeconds", \.sessions.circuitSeconds, 0.1...86_400,
+            "Seconds for which a provider that fails again and again isn't started; then one turn may try."),
         .integer(
             "sessions.maxAttachmentBytes", \.sessions.maxAttachmentBytes, 0...(256 << 20),
             "Bytes of all attachments of a message, in base64. Also bounded by server.maxBodyBytes and stream.maxMessageBytes."

@@ -13,6 +13,8 @@ final class Catalogue: ProviderSource, ProviderDirectory {
     let registry: ProviderRegistry
     /// What the configuration says about new sessions.
     var defaults: [String: SessionState.Choice] = [:]
+    /// How its processes fare: a member of its record.
+    var health: (_ providerId: String) -> JSONObject = { _ in [:] }
 
     init(registry: ProviderRegistry) {
         self.registry = registry
@@ -49,13 +51,17 @@ final class Catalogue: ProviderSource, ProviderDirectory {
 
     var problems: [JSON] { registry.problems.map(\.json) }
 
-    var records: [JSON] { registry.records.map { .object($0) } }
+    var records: [JSON] { registry.manifests.compactMap { record($0.id).map { .object($0) } } }
 
-    func record(_ providerId: String) -> JSONObject? { registry.record(providerId) }
+    func record(_ providerId: String) -> JSONObject? {
+        guard var record = registry.record(providerId) else { return nil }
+        record["health"] = .object(health(record["id"]?.stringValue ?? providerId))
+        return record
+    }
 
     func check(_ providerId: String, _ done: @escaping (Result<JSONObject, Failure>) -> Void) {
         registry.check(providerId) { [self] in
-            if let record = registry.record(providerId) { done(.success(record)) } else { done(.failure(Self.gone)) }
+            if let record = record(providerId) { done(.success(record)) } else { done(.failure(Self.gone)) }
         }
     }
 

@@ -60,6 +60,8 @@ final class Daemon: HubContext, CoreControl {
             prices: PriceBook(path: home.prices), archive: UsageArchive(path: home.usage), budget: settings.budget)
         service = SessionService(
             loop: loop, store: store, providers: catalogue, settings: settings.sessions, spending: spending)
+        let health = service.health
+        catalogue.health = { health.json($0) }
         service.auditor = AuditLog(
             path: home.logs + "/audit.log", maxBytes: settings.configuration.log.maxBytes,
             keep: settings.configuration.log.keep)
@@ -104,10 +106,12 @@ final class Daemon: HubContext, CoreControl {
     /// Clients see at once what becomes of providers.
     private func announceProviders() {
         let registry = catalogue.registry
-        registry.onChange = { [weak self] providerId in
+        let announce = { [weak self] (providerId: String) in
             guard let self, let record = catalogue.record(providerId) else { return }
             hub.broadcast("provider:update", record)
         }
+        registry.onChange = announce
+        service.health.onChange = announce
         registry.onRemoval = { [weak self] in self?.hub.broadcast("provider:removed", ["id": JSON($0)]) }
         registry.onProgress = { [weak self] providerId, progress in
             var payload: JSONObject = ["providerId": JSON(providerId)]

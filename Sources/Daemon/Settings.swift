@@ -88,6 +88,12 @@ struct Settings {
         settings.carriedBytes = configuration.sessions.carriedBytes
         settings.unloadAfter = configuration.sessions.unloadAfter
         settings.stopProviderAfter = configuration.sessions.stopProviderAfter
+        settings.resumeAfterQuota = configuration.sessions.resumeAfterQuota
+        settings.fallback = configuration.sessions.fallback.map(ProviderID.resolve)
+        settings.rest.firstWait = .seconds(configuration.sessions.backoffFirst)
+        settings.rest.longestWait = .seconds(configuration.sessions.backoffLongest)
+        settings.rest.circuitFailures = configuration.sessions.circuitFailures
+        settings.rest.circuitTime = .seconds(configuration.sessions.circuitSeconds)
         settings.maxConcurrent = configuration.limits.maxConcurrent
         if !configuration.sessions.defaultWorkspace.isEmpty {
             settings.defaultWorkspace = configuration.sessions.defaultWorkspace

@@ -26,7 +26,8 @@ enum Directive: Equatable {
     /// - Parameter cost: nil: the agent says nothing about money.
     case usage(input: Int, output: Int, cost: Double?)
     case mode(String)
-    case error(kind: String, message: String)
+    /// - Parameter seconds: until another try makes sense; nil for what is usual for this kind.
+    case error(kind: String, message: String, seconds: Double?)
     case crash(Int32)
     case signal(Int32)
     /// - Parameter isHard: SIGTERM is ignored too.
@@ -39,6 +40,8 @@ enum Directive: Equatable {
     case background(seconds: Double, text: String)
     case child(seconds: Double, isDetached: Bool)
     case subagent(String)
+    /// Acted out the first time that the session meets it, not again.
+    indirect case once(Directive, source: String)
     case help
     case invalid(String)
 }
@@ -111,8 +114,14 @@ extension Directive {
             return .usage(input: input, output: output, cost: cost)
         case "mode": return trimmed.isEmpty ? nil : .mode(trimmed)
         case "error":
-            return errorCodes[head] == nil
-                ? nil : .error(kind: head, message: tail.isEmpty ? "\(head) (asked for)" : tail)
+            let (kind, time) = head.split(at: "@")
+            let wait = seconds(time)
+            guard errorCodes[kind] != nil, time.isEmpty || wait != nil else { return nil }
+            return .error(kind: kind, message: tail.isEmpty ? "\(kind) (asked for)" : tail, seconds: wait)
+        case "once":
+            let inner = Directive(rest)
+            if case .invalid = inner { return nil }
+            return .once(inner, source: rest)
         case "crash": return trimmed.isEmpty ? .crash(1) : Int32(trimmed).map { .crash($0 & 0xff) }
         case "signal": return Int32(trimmed).flatMap { (1...64).contains($0) ? .signal($0) : nil }
         case "hang": return .hang(isHard: trimmed == "hard")

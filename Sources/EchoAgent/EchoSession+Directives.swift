@@ -67,7 +67,8 @@ extension EchoSession {
         case .diff(let path, let old, let new): diff(path, old, new)
         case .usage(let input, let output, let cost): usage(input, output, cost)
         case .mode(let mode): if !set(mode: mode) { words("Unknown mode: \(mode)") }
-        case .error(let kind, let message): error(kind, message)
+        case .error(let kind, let message, let seconds): error(kind, message, seconds)
+        case .once(let directive, let source): if isNew(source) { start(directive, now) }
         case .stall(let seconds): turn?.activity = .pause(until: now + nanoseconds(seconds))
         case .background(let seconds, let text): later.append((now + nanoseconds(seconds), text))
         case .subagent(let text): subagent(text)
@@ -210,12 +211,12 @@ extension EchoSession {
         update(change)
     }
 
-    private func error(_ kind: String, _ message: String) {
+    private func error(_ kind: String, _ message: String, _ seconds: Double?) {
         let data: JSON? =
             switch kind {
-            case "rate_limited": ["retryAfter": 30]
-            case "quota": ["reason": "quota_exhausted", "retryAfter": 3600]
-            default: nil
+            case "rate_limited": ["retryAfter": JSON(seconds ?? 30)]
+            case "quota": ["reason": "quota_exhausted", "retryAfter": JSON(seconds ?? 3600)]
+            default: seconds.map { ["retryAfter": JSON($0)] }
             }
         fail(code: Directive.errorCodes[kind] ?? -32603, message: message, data: data)
     }

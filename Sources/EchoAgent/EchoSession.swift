@@ -19,6 +19,8 @@ final class EchoSession {
     /// What is being said right now; it becomes one entry of the history.
     private var open: (kind: String, messageId: String, text: String, meta: JSON?)?
     private var count = 0
+    /// What was to be acted out once, and was.
+    private var actedOut: Set<String> = []
     private var turns = 0
 
     init(id: String, connection: Connection) {
@@ -76,6 +78,7 @@ final class EchoSession {
         for line in lines {
             // Identifiers go on where they stopped, so that none is given twice.
             let identifier = (line["messageId"] ?? line["toolCallId"])?.stringValue ?? ""
+            if let source = line["actedOut"]?.stringValue { actedOut.insert(source) }
             if let number = Int(identifier.drop { !$0.isNumber }) { count = max(count, number) }
             switch line["sessionUpdate"]?.stringValue {
             case "current_mode_update": mode = line["currentModeId"]?.stringValue ?? mode
@@ -94,6 +97,13 @@ final class EchoSession {
     }
 
     // MARK: Turns
+
+    /// Whether this wasn't acted out before; kept in the history, since acting it out may end the process.
+    func isNew(_ source: String) -> Bool {
+        guard actedOut.insert(source).inserted else { return false }
+        connection.history.append(id, ["actedOut": JSON(source)])
+        return true
+    }
 
     func begin(_ text: String, requestId: JSON) {
         turns += 1

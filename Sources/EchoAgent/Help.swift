@@ -19,7 +19,8 @@ enum Help {
         | `[[diff:/path|old|new]]` | a file edit |
         | `[[usage:1000,50,0.01]]` | tokens in, tokens out, dollars |
         | `[[mode:plan]]` | the agent changes its mode |
-        | `[[error:rate_limited slow down]]` | the turn fails (also `quota`, `auth`, `overloaded`, `internal`) |
+        | `[[error:rate_limited slow down]]` | the turn fails (also `quota`, `auth`, `overloaded`, `internal`; `quota@5`: for 5 s) |
+        | `[[once:crash:3]]` | another directive, the first time only |
         | `[[crash:3]]`, `[[signal:9]]` | the process ends |
         | `[[hang]]`, `[[hang:hard]]` | no reaction to cancel; hard: nor to SIGTERM |
         | `[[stall:5]]` | silent for 5 s, reacts to cancel |

@@ -1,5 +1,6 @@
 package import Base
 package import HubProtocol
+import JSON
 
 /// The log of one open session, and the state that is its fold.
 ///
@@ -70,6 +71,13 @@ package final class SessionLog<State: LogFold> {
     /// one when there is one. One read, no parsing but of the numbers.
     package func read(after seq: Int, maxBytes: Int = 256 << 10) throws(LogError) -> LogSlice {
         try readable { file throws(SystemError) in try file.slice(after: seq, maxBytes: maxBytes) }
+    }
+
+    /// The record with this number, wherever it stands; nil when there is none that can be read.
+    package func record(_ seq: Int) throws(LogError) -> EventRecord? {
+        let slice = try read(after: seq - 1, maxBytes: 1)
+        guard let line = slice.lines.first, line.seq == seq else { return nil }
+        return (try? JSON.parse(Array(slice.block[line.range]))).flatMap { try? EventRecord($0) }
     }
 
     /// The newest `limit` committed records before `seq`, oldest first; only of the given kinds when there are any.

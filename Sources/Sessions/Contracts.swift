@@ -114,6 +114,14 @@ package struct SessionSettings: Sendable {
 
     /// Turns that run at once over all sessions; the others wait for their turn, in order.
     package var maxConcurrent = 10
+    /// How much rest providers get whose processes fail.
+    package var rest = RestRules()
+    /// Providers that try in this order what another failed to do; empty: only a person has them try.
+    package var fallback: [String] = []
+    /// Whether a turn that a used-up quota ended is tried again by itself, once, when the quota is reset.
+    package var resumeAfterQuota = false
+    /// Seconds, at most, that are added to such a time by chance, so that not all come back in the same moment.
+    package var resumeJitter = 2.0
     /// Bytes of what a provider is told about what was said without it; less when its context window is small.
     package var carriedBytes = 400 << 10
     /// Bytes of all attachments of a message, in base64.

@@ -1,3 +1,4 @@
+import EventLoop
 import Providers
 
 /// One provider's place in a session: the process behind it, while there is one, and what that was handed.
@@ -14,6 +15,14 @@ final class ProviderSeat {
     var handedTurnId: String?
     /// The session went over to another provider: the process ends with the turn it has.
     var isLeaving = false
+
+    /// Crashes and failed starts in a row.
+    var failures = 0
+    /// On the loop's clock: until then it isn't started again.
+    var restsUntil = Duration.zero
+    var restTimer: LoopTimer?
+    /// The turn of which it was said that it waits for that.
+    var restAnnouncedFor: String?
 
     init(providerId: String) { self.providerId = providerId }
 

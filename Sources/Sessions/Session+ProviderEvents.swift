@@ -112,6 +112,7 @@ extension Session: ProviderSessionDelegate {
     }
 
     private func providerFinished(_ outcome: TurnOutcome, _ seat: ProviderSeat) {
+        noteSuccess(of: seat)
         if let turn = state.runningTurn, turn.providerId == seat.providerId, turn.turnId == seat.handedTurnId {
             return finishTurn(outcome, isSynthetic: false)
         }
@@ -149,8 +150,10 @@ extension Session: ProviderSessionDelegate {
 
     package func providerSession(_ source: any ProviderSession, ended reason: ProviderEnd) {
         guard let seat = seats.values.first(where: { $0.provider === source }) else { return }
+        let wasStopping = seat.isStopping
         seat.vacate()
         service.providerEnded(self)
+        service.health.trialEnded(seat.providerId, in: id)
         guard !isDeleted else { return }
         let hasTurn = state.runningTurn?.providerId == seat.providerId
         switch reason {
@@ -158,6 +161,7 @@ extension Session: ProviderSessionDelegate {
             appendStatus("process_exited", ["requested": true], of: seat.providerId)
             if hasTurn { closeTurn(error: nil, status: .interrupted, stopReason: "stopped") }
         case .failedToStart(let failure):
+            if !wasStopping, failure.isOfProcess { noteFailure(of: seat) }
             if hasTurn { closeTurn(error: failure) }
         case .exited(let status, let errorTail):
             var data: JSONObject = [:]
@@ -167,6 +171,8 @@ extension Session: ProviderSessionDelegate {
             }
             appendStatus("process_exited", data, of: seat.providerId)
             data["stderr"] = JSON(errorTail)
+            let isCrash = hasTurn ? !isInterrupting : status != .exited(0)
+            if isCrash, !wasStopping { noteFailure(of: seat) }
             // One that doesn't heed an interrupt is ended by its adapter: what was asked for has come about.
             if hasTurn, isInterrupting {
                 closeTurn(error: nil, status: .interrupted, stopReason: "process_ended")

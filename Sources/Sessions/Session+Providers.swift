@@ -28,7 +28,9 @@ extension Session {
     }
 
     /// Starts the provider's process. The seat is vacant afterwards if it could not even be tried.
+    /// - Throws: `provider_unavailable`, and what `ProviderSource.makeSession` throws.
     func start(_ seat: ProviderSeat) throws(Failure) {
+        try requireHealth(of: seat)
         let choice = state.choices[seat.providerId] ?? SessionState.Choice()
         let memory = state.memories[seat.providerId]
         let made = try service.providers.makeSession(
@@ -57,12 +59,20 @@ extension Session {
         try Session.check(choice)
         if let problem = service.providers.problem(with: providerId) { throw problem }
         try requireWritableLog()
+        goOver(to: providerId, choice, by: client)
+        // What waited for the other one needn't any more.
+        startNextTurn()
+    }
+
+    /// - Parameter client: nil: the daemon's own decision.
+    func goOver(to providerId: String, _ choice: SessionState.Choice, by client: ClientIdentity?) {
         let before = state.providerId
         var data: JSONObject = ["from": JSON(before), "to": JSON(providerId)]
         data["model"] = choice.model.map { JSON($0) }
         data["mode"] = choice.mode.map { JSON($0) }
         data["effort"] = choice.effort.map { JSON($0) }
-        appendStatus("provider_switched", data, source: .user, of: providerId, by: client)
+        appendStatus(
+            "provider_switched", data, source: client == nil ? .core : .user, of: providerId, by: client)
         service.audit("provider_switched", by: client, session: self, details: data)
         if before != providerId, let seat = seats[before] {
             seat.isLeaving = true

@@ -12,6 +12,27 @@ extension Session {
         }
         try requireWritableLog()
         appendStatus("withdrawn", ["turnId": JSON(turnId)], by: client)
+        // Another provider may be next, one that needn't be waited for.
+        startNextTurn()
+        announceChange()
+    }
+
+    /// Has what waits come in another order: the named first, then the others as they are.
+    ///
+    /// - Throws: `turn_not_queued` when one doesn't wait (any more), `invalid_request` when one is named twice,
+    ///   `log_unavailable`; nothing has changed then.
+    package func reorderQueue(_ turnIds: [String], by client: ClientIdentity) throws(Failure) {
+        guard Set(turnIds).count == turnIds.count, !turnIds.isEmpty else {
+            throw Failure(
+                code: "invalid_request", message: "order names at least one turn, and none twice.",
+                details: ["field": "order"])
+        }
+        for turnId in turnIds where !state.queue.contains(where: { $0.turnId == turnId }) {
+            throw Failure(code: "turn_not_queued", message: "No message with turn \(turnId.prefix(64)) is waiting.")
+        }
+        try requireWritableLog()
+        appendStatus("queue_ordered", ["order": JSON(turnIds)], source: .user, by: client)
+        startNextTurn()
         announceChange()
     }
 
@@ -40,8 +61,9 @@ extension Session {
         announceChange()
     }
 
-    /// Ends a pause, and lets a held queue go on.
+    /// Ends a pause, lets a held queue go on, and gives up what was to be tried again later.
     package func resume(by client: ClientIdentity) {
+        unpark(by: client)
         if state.isPaused { appendStatus("resumed", by: client) }
         releaseQueue(by: client)
         startNextTurn()

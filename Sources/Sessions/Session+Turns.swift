@@ -85,7 +85,11 @@ extension Session {
         }
         let addressed =
             message.providerId ?? MessageAddress.provider(of: message.content, among: state.providerIds)
-        if let problem = service.providers.problem(with: addressed ?? state.providerId) { throw problem }
+        if let problem = service.providers.problem(with: addressed ?? state.providerId),
+            addressed != nil || fallback(after: [state.providerId], code: nil) == nil
+        {
+            throw problem
+        }
         try requireFitting(message, addressed ?? state.providerId)
 
         if message.mode == .steer, let turn = steerableTurn(for: addressed) {
@@ -198,10 +202,10 @@ extension Session {
         guard state.runningTurn == nil, !state.isHeld, !state.isPaused, !isDeleted, let next = state.queue.first
         else { return }
         let seat = seat(next.providerId ?? state.providerId)
-        guard !seat.isStopping, service.mayBegin(self, with: seat.providerId), budgetAllows(turnId: next.turnId) else {
-            return
-        }
-        append(EventDraft(.turnStarted, source: .core, turnId: next.turnId, providerId: seat.providerId))
+        guard !seat.isStopping, !waitsForRest(next, seat), service.mayBegin(self, with: seat.providerId),
+            budgetAllows(turnId: next.turnId)
+        else { return }
+        append(turnStarted(next, seat))
         isInterrupting = false
         announceChange()
         log.afterCommit { [weak self] in
@@ -209,11 +213,19 @@ extension Session {
         }
     }
 
+    func turnStarted(_ message: SessionState.QueuedMessage, _ seat: ProviderSeat) -> EventDraft {
+        EventDraft(
+            .turnStarted, source: .core, turnId: message.turnId, providerId: seat.providerId,
+            data: message.retryOf.map { ["retryOf": JSON($0)] } ?? [:])
+    }
+
     private func begin(_ message: SessionState.QueuedMessage, _ seat: ProviderSeat) {
         // Much may have happened since the turn was written down.
         guard state.runningTurn?.turnId == message.turnId, !isDeleted else { return }
         let isNew = seat.provider == nil
+        var prompt: Prompt
         do throws(Failure) {
+            prompt = try self.prompt(for: message)
             if isNew {
                 try start(seat)
             } else if let refusal = service.providers.problem(with: seat.providerId),
@@ -223,29 +235,43 @@ extension Session {
                 throw refusal
             }
         } catch {
+            service.health.trialEnded(seat.providerId, in: id)
+            if error.isOfProcess { noteFailure(of: seat) }
             return closeTurn(error: error)
         }
         // It may have failed already.
         guard let provider = seat.provider, state.runningTurn?.turnId == message.turnId else { return }
-        var prompt = Prompt(message.providerId == nil ? message.content : addressedText(of: message))
         prompt.context = carryContext(to: seat.providerId)
-        if message.hasAttachments { prompt.attachments = attachments(of: message) }
         seat.handedTurnId = message.turnId
         provider.send(prompt, turnId: message.turnId)
         if isInterrupting { provider.interrupt() }
     }
 
-    /// The name by which a provider was addressed is not part of what it is told.
-    private func addressedText(of message: SessionState.QueuedMessage) -> String {
-        MessageAddress.provider(of: message.content, among: state.providerIds) == message.providerId
-            ? MessageAddress.textWithoutName(message.content) : message.content
-    }
-
-    private func attachments(of message: SessionState.QueuedMessage) -> [Attachment] {
-        guard let record = try? log.read(before: message.seq + 1, limit: 1).first, record.seq == message.seq else {
-            return []
+    /// What the provider is told: the message, its attachments read from the log, and its text too when it is tried
+    /// again.
+    private func prompt(for message: SessionState.QueuedMessage) throws(Failure) -> Prompt {
+        var prompt = Prompt(message.content)
+        if message.hasAttachments || message.retryOf != nil {
+            let record: EventRecord?
+            do throws(LogError) {
+                record = try log.record(message.seq)
+            } catch {
+                throw Session.logUnavailable(error)
+            }
+            guard let record, let content = record.data["content"]?.stringValue else {
+                throw Session.logUnavailable(LogError(.inputOutput, "the message's event \(message.seq) is damaged"))
+            }
+            prompt.text = content
+            prompt.attachments = (record.data["attachments"]?.arrayValue ?? [])
+                .compactMap(MessageAttachments.attachment)
         }
-        return (record.data["attachments"]?.arrayValue ?? []).compactMap(MessageAttachments.attachment)
+        // The name by which a provider was addressed is not part of what it is told.
+        if let addressed = message.providerId,
+            MessageAddress.provider(of: prompt.text, among: state.providerIds) == addressed
+        {
+            prompt.text = MessageAddress.textWithoutName(prompt.text)
+        }
+        return prompt
     }
 
     // MARK: Ending
@@ -253,7 +279,7 @@ extension Session {
     /// Asks for the running turn to end. Idle: does nothing.
     /// - Returns: whether a turn is being interrupted.
     package func interrupt(by client: ClientIdentity) -> Bool {
-        guard state.runningTurn != nil else { return false }
+        guard state.runningTurn != nil else { return interruptResting(by: client) }
         guard !isInterrupting else { return true }
         isInterrupting = true
         appendStatus("interrupt_requested", by: client)
@@ -289,10 +315,14 @@ extension Session {
             EventDraft(
                 .turnCompleted, source: isSynthetic ? .core : .agent, turnId: turn.turnId, providerId: turn.providerId,
                 isSynthetic: isSynthetic, data: data))
+        let mayRecover = !isInterrupting
         isInterrupting = false
         dismissLeaving()
-        // What failed once, for want of a login or a quota, would fail for all that waits: a person decides.
-        if outcome.status == .failed, !state.queue.isEmpty { hold("the turn before failed") }
+        // What failed once, for want of a login or a quota, would fail for all that waits: a person decides, unless
+        // the configuration has.
+        if outcome.status == .failed, !(mayRecover && recover(from: turn.turnId)), !state.queue.isEmpty {
+            hold("the turn before failed")
+        }
         service.turnFinished(self, outcome)
         startNextTurn()
         announceChange()

@@ -1,4 +1,4 @@
-import Base
+package import Base
 package import EventLog
 import EventLoop
 package import HubProtocol
@@ -44,6 +44,8 @@ package final class Session {
 
     package var id: String { state.sessionId }
     package var state: SessionState { log.state }
+    /// The wall clock.
+    package var now: Timestamp { service.clock() }
     /// The state as clients may know it: its cursor is that of the last event published, not of one still on its way to
     /// the file.
     package var shown: SessionState {
@@ -64,8 +66,10 @@ package final class Session {
         lastActivity = loop.now
         // Only these can cost something.
         let before = draft.kind == .turnCompleted || draft.kind == .status ? log.state.ledger.total.cost : nil
+        let parked = state.parked
         let record = log.append(draft, at: service.clock())
         if record.seq == 0 { hasLostEvents = true }
+        if state.parked != parked { service.parkingChanged(state) }
         if let before, log.state.ledger.total.cost > before { service.costRose(self, from: before) }
         return record
     }

@@ -32,6 +32,7 @@ extension SessionState {
                 ]
                 object["providerId"] = message.providerId.map { JSON($0) }
                 object["clientMessageId"] = message.clientMessageId.map { JSON($0) }
+                object["retryOf"] = message.retryOf.map { JSON($0) }
                 return .object(object)
             })
         object["turn"] =
@@ -44,6 +45,8 @@ extension SessionState {
         object["held"] = JSON(isHeld)
         if budget.isHolding { object["heldBy"] = "budget" }
         object["paused"] = JSON(isPaused)
+        object["parked"] = parked?.record ?? .null
+        object["retryable"] = unfinished.map { JSON($0.turnId) } ?? .null
         return object
     }
 

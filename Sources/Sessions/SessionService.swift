@@ -19,11 +19,14 @@ package final class SessionService {
     package var auditor: (any Auditor)?
     /// The wall clock; injected in tests.
     let clock: () -> Timestamp
+    package let health: HealthBook
+    private let parking: ParkingLot
 
     /// The session's record, with what its log doesn't know.
     package func record(of state: SessionState) -> JSONObject {
         var record = state.record
         record["placeInLine"] = placeInLine(state.sessionId).map { JSON($0) } ?? .null
+        record["backoff"] = loaded[state.sessionId]?.backoffRecord ?? .null
         return record
     }
 
@@ -44,11 +47,17 @@ package final class SessionService {
         self.settings = settings
         self.spending = spending
         self.clock = clock
+        health = HealthBook(settings.rest, loop: loop, clock: clock)
+        parking = ParkingLot(loop: loop, clock: clock)
+        parking.onDue = { [weak self] in self?.resumeParked($0) }
     }
 
     /// Reads what is on disk, and closes what a daemon that died left open.
     package func start() {
-        for session in store.scan() { stored[session.header.sessionId] = session.state }
+        for session in store.scan() {
+            stored[session.header.sessionId] = session.state
+            parkingChanged(session.state)
+        }
         spending.archive.load(today: today) { stored[$0] != nil }
         for state in stored.values where state.needsClosing {
             // One that can't be read now is closed when it can.
@@ -87,8 +96,8 @@ package final class SessionService {
     package var allStates: [SessionState] { Array(stored.values) + loaded.values.map(\.shown) }
 
     package var count: Int { stored.count + loaded.count }
-    /// Nothing runs, waits or is asked anywhere.
-    package var isQuiet: Bool { loaded.values.allSatisfy(\.isQuiet) }
+    /// Nothing runs, waits or is asked anywhere, nor is anything to be tried again later.
+    package var isQuiet: Bool { parking.isEmpty && loaded.values.allSatisfy(\.isQuiet) }
     package var activeCount: Int { loaded.values.count { $0.state.runningTurn != nil } }
 
     package func state(of sessionId: String) -> SessionState? { loaded[sessionId]?.shown ?? stored[sessionId] }
@@ -182,6 +191,8 @@ package final class SessionService {
         }
         session.isDeleted = true
         loaded[sessionId] = nil
+        parking.set(sessionId, nil)
+        health.trialsEnded(in: sessionId)
         if session.hasProvider {
             retiring[ObjectIdentifier(session)] = session
             session.stopProviders()
@@ -254,6 +265,34 @@ package final class SessionService {
                 actions: [.retryLater])
         }
     }
+
+    /// Whether what failed may be tried again by itself.
+    var mayRecover: Bool { !isShuttingDown }
+
+    // MARK: Parked turns
+
+    /// A session's turn was parked, or is no longer.
+    func parkingChanged(_ state: SessionState) {
+        guard let parked = state.parked, parked.isAutomatic else { return parking.set(state.sessionId, nil) }
+        let jitter = Int64(Double.random(in: 0...max(0, settings.resumeJitter)) * 1000)
+        parking.set(state.sessionId, Timestamp(milliseconds: parked.until.milliseconds + jitter))
+    }
+
+    /// Looks at the wall clock now.
+    func lookAtParked() { parking.look() }
+
+    private func resumeParked(_ sessionId: String) {
+        guard !isShuttingDown else { return }
+        do throws(Failure) {
+            try session(sessionId).resumeParked()
+        } catch {
+            // It can't be read just now, or not any more.
+            guard error.code != "session_not_found" else { return }
+            parking.set(sessionId, Timestamp(milliseconds: clock().milliseconds + 60_000))
+        }
+    }
+
+    // MARK: Waiting for the end
 
     private func waitForTurns(until deadline: Duration, _ done: @escaping () -> Void) {
         guard activeCount > 0, loop.now < deadline else { return done() }

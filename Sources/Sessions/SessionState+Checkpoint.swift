@@ -4,7 +4,7 @@ package import JSON
 
 extension SessionState {
     /// The version of the checkpoint's form. One of another version is ignored, and the log is folded anew.
-    private static let checkpointVersion = 3
+    private static let checkpointVersion = 4
 
     package var checkpoint: JSON {
         var object: JSONObject = [
@@ -26,18 +26,14 @@ extension SessionState {
             JSONObject(
                 members: accepted.sorted { $0.value.seq < $1.value.seq }
                     .map { ($0, [JSON($1.turnId), JSON($1.seq)]) }))
-        object["queue"] = .array(
-            queue.map { message in
-                var object: JSONObject = [
-                    "turnId": JSON(message.turnId), "seq": JSON(message.seq), "content": JSON(message.content),
-                ]
-                object["clientMessageId"] = message.clientMessageId.map { JSON($0) }
-                object["to"] = message.providerId.map { JSON($0) }
-                if message.hasAttachments { object["attachments"] = true }
-                return .object(object)
-            })
+        object["queue"] = .array(queue.map(\.json))
+        object["unfinished"] = unfinished?.json
+        object["parked"] = parked?.record
         if let turn = runningTurn {
-            object["turn"] = [JSON(turn.turnId), .int(turn.startedAt.milliseconds), JSON(turn.providerId)]
+            object["turn"] = [
+                JSON(turn.turnId), .int(turn.startedAt.milliseconds), JSON(turn.providerId),
+                turn.message?.json ?? .null, turn.failure?.json ?? .null,
+            ]
         }
         object["pending"] = .array(
             pending.map { request in
@@ -90,20 +86,18 @@ extension SessionState {
             accepted[key] = Accepted(turnId: turnId, seq: seq)
         }
         for entry in json["queue"]?.arrayValue ?? [] {
-            guard let turnId = entry["turnId"]?.stringValue, let seq = entry["seq"]?.intValue,
-                let content = entry["content"]?.stringValue
-            else { return nil }
-            queue.append(
-                QueuedMessage(
-                    turnId: turnId, seq: seq, content: content, clientMessageId: entry["clientMessageId"]?.stringValue,
-                    providerId: entry["to"]?.stringValue, hasAttachments: entry["attachments"]?.boolValue ?? false))
+            guard let message = QueuedMessage(entry) else { return nil }
+            queue.append(message)
         }
+        unfinished = json["unfinished"].flatMap { UnfinishedTurn($0) }
+        parked = json["parked"]?.objectValue.flatMap { ParkedTurn($0) }
         if let turn = json["turn"], !turn.isNull {
             guard let turnId = turn[0]?.stringValue, let startedAt = turn[1]?.intValue,
                 let providerId = turn[2]?.stringValue
             else { return nil }
             runningTurn = RunningTurn(
-                turnId: turnId, startedAt: Timestamp(milliseconds: Int64(startedAt)), providerId: providerId)
+                turnId: turnId, startedAt: Timestamp(milliseconds: Int64(startedAt)), providerId: providerId,
+                message: turn[3].flatMap { QueuedMessage($0) }, failure: turn[4].flatMap { FailureMark($0) })
         }
         for entry in json["pending"]?.arrayValue ?? [] {
             guard let data = entry["data"]?.objectValue, let requestId = data["requestId"]?.stringValue else {

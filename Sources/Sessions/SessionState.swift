@@ -17,6 +17,12 @@ package struct SessionState: LogFold, Equatable, Sendable {
         /// The provider that it addresses by name; nil: whichever is the session's when its turn begins.
         package var providerId: String?
         package var hasAttachments = false
+        /// The turn in which it failed before. Its text is then cut: the whole is in its event.
+        package var retryOf: String?
+        /// Providers with which it failed, since a person last said that it be tried.
+        package var triedProviders: [String] = []
+        /// Since then it was tried again by itself at a time for which it was parked: once is enough.
+        package var hasResumed = false
 
         /// Its beginning. The record goes to everybody at every change, so a queue of long messages must not make it
         /// large; the whole text is in the message's own event.
@@ -30,6 +36,10 @@ package struct SessionState: LogFold, Equatable, Sendable {
         package var turnId: String
         package var startedAt: Timestamp
         package var providerId: String
+        /// What it answers, with the beginning of its text only; nil for a turn that nobody sent.
+        package var message: QueuedMessage?
+        /// The last error in it.
+        package var failure: FailureMark?
     }
 
     /// What a provider is set to in this session; nil: the provider's own default.
@@ -95,6 +105,10 @@ package struct SessionState: LogFold, Equatable, Sendable {
     package internal(set) var isHeld = false
     /// Somebody paused the session: no turn begins until it is resumed.
     package internal(set) var isPaused = false
+    /// What can be tried again.
+    package internal(set) var unfinished: UnfinishedTurn?
+    /// It waits for a time.
+    package internal(set) var parked: ParkedTurn?
     package internal(set) var turnCount = 0
     /// The first result of each message a client has named, for as long as the session lives.
     package internal(set) var accepted: [String: Accepted] = [:]
@@ -119,12 +133,13 @@ package struct SessionState: LogFold, Equatable, Sendable {
     package var effort: String? { choice.effort }
 
     package enum Status: String, Sendable, CaseIterable {
-        case idle, running, waiting, failed
+        case idle, running, waiting, failed, parked
     }
 
     package var status: Status {
         if !pending.isEmpty { return .waiting }
         if runningTurn != nil { return .running }
+        if parked != nil { return .parked }
         return lastTurnStatus == "failed" ? .failed : .idle
     }
 
@@ -158,6 +173,9 @@ package struct SessionState: LogFold, Equatable, Sendable {
         case .error:
             // Its own session is gone: what it is told from now on, it is told as to a stranger.
             if record.data["code"] == "resume_failed" { memories[record.draft.providerId ?? providerId]?.forget() }
+            if let turnId = record.turnId, turnId == runningTurn?.turnId, let mark = FailureMark(record) {
+                runningTurn?.failure = mark
+            }
         case .thinking, .diff, .plan, .quota, .custom: break
         }
     }
@@ -169,6 +187,7 @@ package struct SessionState: LogFold, Equatable, Sendable {
         if let clientMessageId { accepted[clientMessageId] = Accepted(turnId: turnId, seq: record.seq) }
         // What was added to a running turn waits for nothing.
         guard record.data["steer"]?.boolValue != true else { return }
+        parked = nil
         queue.append(
             QueuedMessage(
                 turnId: turnId, seq: record.seq, content: content, clientMessageId: clientMessageId,
@@ -180,15 +199,18 @@ package struct SessionState: LogFold, Equatable, Sendable {
     private mutating func applyTurnStarted(_ record: EventRecord) {
         guard let turnId = record.turnId else { return }
         // A turn that nobody sent has no message before it, and takes a number of its own.
-        if !queue.contains(where: { $0.turnId == turnId }) { turnCount += 1 }
+        let message = queue.first { $0.turnId == turnId }?.shortened
+        if message == nil { turnCount += 1 } else { unfinished = nil }
         queue.removeAll { $0.turnId == turnId }
         runningTurn = RunningTurn(
-            turnId: turnId, startedAt: record.timestamp, providerId: record.draft.providerId ?? providerId)
+            turnId: turnId, startedAt: record.timestamp, providerId: record.draft.providerId ?? providerId,
+            message: message)
     }
 
     private mutating func applyTurnCompleted(_ record: EventRecord) {
-        runningTurn = nil
         lastTurnStatus = record.data["status"]?.stringValue
+        if let runningTurn { noteEnd(of: runningTurn, status: lastTurnStatus) }
+        runningTurn = nil
         let providerId = record.draft.providerId ?? providerId
         memories[providerId, default: ProviderMemory()].turnEnded(
             record.turnId, at: record.seq, hasFailed: lastTurnStatus == "failed",
@@ -238,6 +260,7 @@ package struct SessionState: LogFold, Equatable, Sendable {
             memories[providerId, default: ProviderMemory()].tell(through: through, in: record.turnId)
         case "provider_switched":
             self.providerId = data["to"]?.stringValue ?? providerId
+            parked = nil
             join(self.providerId)
             choose(data, of: self.providerId)
         case "providers":
@@ -252,6 +275,10 @@ package struct SessionState: LogFold, Equatable, Sendable {
             turnCount += 1
         case "background_turn_completed":
             memories[providerId]?.spent(UsageLedger.reportedUsd(record))
+        case "retry": applyRetry(data)
+        case "parked": parked = ParkedTurn(data)
+        case "unparked": parked = nil
+        case "queue_ordered": applyOrder(data["order"]?.arrayValue?.compactMap(\.stringValue) ?? [])
         case "paused": isPaused = true
         case "resumed": isPaused = false
         case "queue_held": isHeld = true

@@ -74,10 +74,12 @@ final class FakeProviders: ProviderSource {
     var contextWindow: Int?
     func contextWindow(of providerId: String, model: String?) -> Int? { contextWindow }
     func note(_ quota: Quota, of providerId: String) {}
-    func problem(with providerId: String) -> Failure? { failure }
+    func problem(with providerId: String) -> Failure? { failure ?? problems[providerId] }
+    /// Of single providers.
+    var problems: [String: Failure] = [:]
 
     func makeSession(_ providerId: String, _ start: ProviderStart) throws(Failure) -> any ProviderSession {
-        if let startFailure { throw startFailure }
+        if let failure = startFailure ?? problems[providerId] { throw failure }
         let provider = FakeProvider(providerId, start)
         made.append(provider)
         return provider

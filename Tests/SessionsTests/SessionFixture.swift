@@ -27,6 +27,7 @@ final class SessionFixture: SessionObserver {
     /// What the service takes for the time.
     let time: Time
     private let budget: Budget
+    private let settings: SessionSettings
 
     final class Time {
         /// Nil: the real one.
@@ -40,6 +41,7 @@ final class SessionFixture: SessionObserver {
         time = Time()
         time.fixed = now
         self.budget = budget
+        self.settings = settings
         service = try SessionFixture.makeService(folder.path, loop, providers, settings, budget, time)
         service.observer = self
         service.start()
@@ -63,10 +65,25 @@ final class SessionFixture: SessionObserver {
         service.observer = nil
         providers.made = []
         committed = []
-        service = try SessionFixture.makeService(folder.path, loop, providers, SessionSettings(), budget, time)
+        service = try SessionFixture.makeService(folder.path, loop, providers, settings, budget, time)
         service.observer = self
         service.start()
         turn()
+    }
+
+    /// Turns the loop until something is so, for a bounded time.
+    func wait(for what: String, _ condition: () -> Bool) throws {
+        let end = ContinuousClock.now + .seconds(10)
+        while !condition() {
+            guard ContinuousClock.now < end else { throw TestFailure("timed out: \(what)") }
+            loop.turn(waitingAtMost: .milliseconds(5))
+        }
+        turn()
+    }
+
+    /// Status events of a type.
+    func statuses(_ type: String) -> [JSONObject] {
+        committed.filter { $0.kind == .status && $0.data["type"]?.stringValue == type }.map(\.data)
     }
 
     func turn() { for _ in 0..<3 { loop.turn(waitingAtMost: .zero) } }

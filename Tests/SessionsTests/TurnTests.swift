@@ -132,7 +132,9 @@ import Testing
     }
 
     @Test func aCrashClosesTheTurnAndWhatItLeftOpen() throws {
-        let fixture = try SessionFixture()
+        var settings = SessionSettings()
+        settings.rest.firstWait = .zero
+        let fixture = try SessionFixture(settings: settings)
         let session = try fixture.makeSession()
         try fixture.send("one", to: session)
         fixture.provider.say(

@@ -19,7 +19,7 @@ enum CommandTable {
             name: "sessions",
             options: [
                 Option("limit", "n", value: "N", help: "At most so many; default 20"),
-                Option("status", value: "STATUS", help: "Only those that are idle, running, waiting or failed"),
+                Option("status", value: "STATUS", help: "Only those that are idle, running, waiting, failed or parked"),
                 Option("query", value: "TEXT", help: "Only those whose title contains the text"),
             ],
             help: "List the sessions, newest first", run: SessionCommands.list),
@@ -56,7 +56,8 @@ enum CommandTable {
             name: "send", arguments: [session, Argument(name: "TEXT", isRepeated: true)],
             options: [
                 Option("wait", help: "Print the answer and end with the turn"),
-                Option("reject", help: "Fail when a turn runs, where the message would else be queued"), quiet,
+                Option("reject", help: "Fail when a turn runs, where the message would else be queued"),
+                Option("steer", help: "Add it to the running turn, where the provider can; else it is queued"), quiet,
             ],
             help: "Send a message to a session", details: "A text of - is read from standard input.",
             handlesSignals: true, run: ConversationCommands.send),
@@ -92,6 +93,38 @@ enum CommandTable {
         Command(
             name: "interrupt", arguments: [session], help: "Interrupt a session's running turn",
             run: SessionCommands.interrupt),
+        Command(
+            name: "retry", arguments: [session],
+            options: [
+                Option("later", help: "When the error says that it makes sense, else in a minute"),
+                Option("after", value: "SECONDS", help: "In so many seconds"),
+                Option("at", value: "TIME", help: "At a time such as 2026-11-21T10:00:00.000Z"),
+            ],
+            help: "Try the message again whose turn failed or was interrupted",
+            details: "Later, it is tried once by itself; a new message, resume or another provider ends that.",
+            run: RecoveryCommands.retry),
+        Command(
+            name: "switch", arguments: [session, Argument(name: "PROVIDER")],
+            options: [
+                Option("model", "m", value: "MODEL", help: "The provider's model"),
+                Option("mode", value: "MODE", help: "The provider's permission mode"),
+                Option("effort", value: "EFFORT", help: "How hard the model thinks"),
+                Option("retry", help: "Have it try the message again whose turn failed"),
+            ],
+            help: "Go on with another provider, which is told what was said",
+            run: RecoveryCommands.switchProvider),
+        Command(
+            name: "pause", arguments: [session], help: "Begin no turn of a session until it is resumed",
+            run: RecoveryCommands.pause),
+        Command(
+            name: "resume", arguments: [session],
+            help: "End a pause, let a held queue go on, give up what was to be tried again later",
+            run: RecoveryCommands.resume),
+        Command(
+            name: "queue", arguments: [session, Argument(name: "TURN", isOptional: true, isRepeated: true)],
+            options: [Option("withdraw", help: "Take the named messages back")],
+            help: "Show what waits in a session; with TURNs, have them come first in that order",
+            run: RecoveryCommands.queue),
         Command(
             name: "rename", arguments: [session, Argument(name: "TITLE", isRepeated: true)],
             help: "Give a session another title", run: SessionCommands.rename),

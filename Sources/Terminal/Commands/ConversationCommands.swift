@@ -72,6 +72,7 @@ enum ConversationCommands {
             return try await follower.run(prompt)
         }
         var body: JSONObject = ["content": JSON(prompt), "clientMessageId": JSON(Identifier.random())]
+        if invocation.has("steer") { body["mode"] = "steer" }
         if invocation.has("reject") { body["mode"] = "reject" }
         let answer = try await connection.call("POST", "/sessions/\(id)/messages", .object(body))
         if invocation.isJSON {

@@ -31,13 +31,25 @@ enum SessionCommands {
         let prefix = shortLength(sessions.compactMap { $0["id"]?.stringValue })
         let rows = sessions.map { session in
             [
-                String((session["id"]?.stringValue ?? "").prefix(prefix)), RequestText.plain(session["status"]),
+                String((session["id"]?.stringValue ?? "").prefix(prefix)), status(of: session),
                 RequestText.plain(session["providerId"]), Clock.age(of: session["updatedAt"]?.stringValue ?? ""),
                 (session["costUsd"]?.doubleValue).flatMap { $0 > 0 ? TurnSummary.money($0) : nil } ?? "",
                 RequestText.plain(session["title"]),
             ]
         }
         output.print(table: ["ID", "STATUS", "PROVIDER", "AGE", "COST", "TITLE"], rows)
+    }
+
+    /// With what a session waits for.
+    static func status(of session: JSON) -> String {
+        var text = RequestText.plain(session["status"])
+        if let until = session["parked"]?["until"]?.stringValue { text += " until \(Clock.short(until))" }
+        let waiting = session["queue"]?.arrayValue?.count ?? 0
+        if waiting > 0 { text += ", \(waiting) queued" }
+        if let place = session["placeInLine"]?.intValue { text += ", place \(place) in line" }
+        if session["backoff"]?["until"]?.stringValue != nil { text += ", provider rests" }
+        if session["paused"]?.boolValue == true { text += ", paused" }
+        return Sanitizer.cleanLine(text)
     }
 
     /// How many characters tell these IDs apart; at least 8.

@@ -282,7 +282,7 @@ struct Attachment {
         if !result.isTaken { send(line) }
     }
 
-    private mutating func send(_ text: String) {
+    private mutating func send(_ text: String, mode: String = "queue") {
         let id = Identifier.random()
         view.willSend(id, text)
         let (stream, session, feed) = (stream, view.sessionId, feed)
@@ -290,7 +290,10 @@ struct Attachment {
             do throws(HubError) {
                 try await stream.send(
                     "session:message",
-                    ["sessionId": JSON(session), "content": JSON(text), "clientMessageId": JSON(id)],
+                    [
+                        "sessionId": JSON(session), "content": JSON(text), "clientMessageId": JSON(id),
+                        "mode": JSON(mode),
+                    ],
                     timeout: .seconds(600))
             } catch { feed.yield(.sendFailed(id: id, CommandFailure(error))) }
         }
@@ -332,6 +335,25 @@ struct Attachment {
         case "model": call("PATCH", path, ["model": JSON(command.rest)], if: !command.rest.isEmpty)
         case "mode": call("PATCH", path, ["mode": JSON(command.rest)], if: !command.rest.isEmpty)
         case "resume": call("POST", path + "/resume", [:], if: true)
+        case "pause": call("POST", path + "/pause", [:], if: true)
+        case "retry": call("POST", path + "/retry", [:], if: true)
+        case "later":
+            let seconds = Int(command.rest)
+            call(
+                "POST", path + "/retry", seconds.map { ["after": JSON($0)] } ?? ["later": true],
+                if: command.rest.isEmpty || seconds != nil)
+        case "switch":
+            call(
+                "POST", path + "/provider", ["providerId": JSON(command.rest), "retry": true], if: !command.rest.isEmpty
+            )
+        case "steer":
+            if command.rest.isEmpty { say("a word is missing: /help") } else { send(command.rest, mode: "steer") }
+        case "withdraw":
+            if let turn = view.lastQueued {
+                call("DELETE", path + "/messages/\(QueryText.encode(turn))", [:], if: true)
+            } else {
+                say("nothing waits")
+            }
         case "decline":
             let result = view.decline()
             if let answer = result.answer { respond(result.requestId, answer) } else { say("no question waits") }

@@ -13,6 +13,15 @@ struct SessionView {
     /// Monotonic seconds at which the running turn was first seen.
     private(set) var turnSince: Double?
     private(set) var queued = 0
+    /// The turn of the message that waits at the end.
+    private(set) var lastQueued: String?
+    /// Among the sessions that wait for room.
+    private(set) var placeInLine: Int?
+    private(set) var isPaused = false
+    /// When what failed is tried again.
+    private(set) var parkedUntil: String?
+    /// When the provider that crashed may be started again.
+    private(set) var restsUntil: String?
     private(set) var contextShare: Double?
     private(set) var costUsd: Double?
     private(set) var requests: [RequestPrompt] = []
@@ -32,6 +41,7 @@ struct SessionView {
         sessionId = session["id"]?.stringValue ?? ""
         var options = TranscriptRenderer.Options()
         options.showsRequests = false
+        options.offersCommands = true
         renderer = TranscriptRenderer(options: options)
         note(session, now: 0)
     }
@@ -45,7 +55,14 @@ struct SessionView {
         model = session["model"]?.stringValue ?? model
         status = session["status"]?.stringValue ?? status
         costUsd = session["costUsd"]?.doubleValue ?? costUsd
-        queued = session["queue"]?.arrayValue?.count ?? queued
+        if let queue = session["queue"]?.arrayValue {
+            queued = queue.count
+            lastQueued = queue.last?["turnId"]?.stringValue
+            placeInLine = session["placeInLine"]?.intValue
+            isPaused = session["paused"]?.boolValue ?? false
+            parkedUntil = session["parked"]?["until"]?.stringValue
+            restsUntil = session["backoff"]?["until"]?.stringValue
+        }
         if let turn = session["turn"] { setTurn(turn["turnId"]?.stringValue, now: now) }
     }
 
@@ -211,10 +228,16 @@ struct SessionView {
             let seconds = max(0, Int(now - turnSince))
             parts.append(
                 "running" + (seconds > 0 ? " \(Clock.duration(seconds: Double(seconds)))" : ""))
+        } else if let parkedUntil {
+            parts.append("parked until \(Clock.short(parkedUntil))")
+        } else if let restsUntil {
+            parts.append("the provider is started again at \(Clock.short(restsUntil))")
         } else {
             parts.append("ready")
         }
         if queued > 0 { parts.append("\(queued) queued") }
+        if let placeInLine { parts.append("place \(placeInLine) in line") }
+        if isPaused { parts.append("paused: /resume") }
         if let contextShare, contextShare >= 0, contextShare < 10 {
             parts.append("context \(Int(contextShare * 100)) %")
         }

@@ -13,10 +13,27 @@ enum SlashCommand {
         ("model", "MODEL", "switch the model"),
         ("mode", "MODE", "switch the permission mode"),
         ("decline", "", "refuse to answer the question"),
-        ("resume", "", "let a held queue go on"),
+        ("steer", "TEXT", "add to the running turn, where the provider can"),
+        ("retry", "", "try again what failed or was interrupted"),
+        ("later", "SECONDS", "try it again later, by itself; without SECONDS when the error says"),
+        ("switch", "PROVIDER", "go on with another provider; what failed is tried with it"),
+        ("pause", "", "begin no turn until /resume"),
+        ("resume", "", "end a pause, let a held queue go on, give up what was to be tried later"),
+        ("withdraw", "", "take back the message that was queued last"),
         ("sessions", "", "list the sessions"),
         ("start", "", "start the daemon when it is gone"),
     ]
+
+    /// The command that does what an error's action says; nil when there is none.
+    static func carryingOut(_ action: String) -> String? {
+        switch action {
+        case "retry": "/retry"
+        case "retry_later": "/later"
+        case "switch_provider": "/switch PROVIDER"
+        case "continue_once": "/resume"
+        default: nil
+        }
+    }
 
     /// Nil for a text that only looks like a command, such as a path.
     static func parse(_ line: String) -> Call? {
@@ -30,7 +47,7 @@ enum SlashCommand {
         var text = StyledText("\n")
         for command in all {
             let usage = "/\(command.name)" + (command.argument.isEmpty ? "" : " \(command.argument)")
-            text.append("  " + DisplayWidth.pad(usage, to: 16), .bold)
+            text.append("  " + DisplayWidth.pad(usage, to: 18), .bold)
             text.append(command.help + "\n", .dim)
         }
         text.append("  Enter sends, Alt-Enter or Ctrl-J starts a new line, Up recalls, Tab completes a command\n", .dim)

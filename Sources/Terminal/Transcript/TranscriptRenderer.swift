@@ -18,6 +18,8 @@ struct TranscriptRenderer {
         /// only what became of them.
         var showsRequests = true
         var showsThinking = true
+        /// Whether the commands that carry out an error's actions are named: those of the interactive client.
+        var offersCommands = false
     }
 
     private enum Block { case none, user, text, thinking, tool, notice, end }
@@ -371,6 +373,18 @@ struct TranscriptRenderer {
             case "mode": "mode: \(value("mode"))"
             case "queue_held": "the queue is held (\(value("reason"))): /resume lets it go on"
             case "queue_released": "the queue goes on"
+            case "queue_ordered": "the queue was put in another order"
+            case "retry" where data["reason"] == "parked": "trying again, as was said"
+            case "retry" where data["reason"] == "person": "trying again"
+            case "parked" where data["automatic"] == true:
+                "parked: it is tried again at \(Clock.short(value("until")))"
+            case "parked": "parked until \(Clock.short(value("until"))), then somebody has to try again"
+            case "unparked": "it is no longer tried again by itself"
+            case "provider_backoff": "the provider failed and is started again at \(Clock.short(value("until")))"
+            case "fallback": "\(value("from")) failed (\(value("code"))): trying \(value("to"))"
+            case "provider_switched": "\(value("to")) answers from now on"
+            case "paused": "paused"
+            case "resumed": "no longer paused"
             case "withdrawn": "a queued message was taken back"
             case "recovered": "the daemon was started again (\(value("reason")))"
             default: nil
@@ -388,7 +402,13 @@ struct TranscriptRenderer {
         if let seconds = data["retryAfter"]?.doubleValue, seconds > 0, seconds < 1e8 {
             line("    try again in \(Clock.duration(seconds: seconds))", .dim)
         }
-        let actions = (data["actions"]?.arrayValue ?? []).compactMap { $0["label"]?.stringValue }
+        let actions = (data["actions"]?.arrayValue ?? []).compactMap { action -> String? in
+            guard let label = action["label"]?.stringValue else { return nil }
+            guard options.offersCommands, let command = SlashCommand.carryingOut(action["id"]?.stringValue ?? "") else {
+                return label
+            }
+            return "\(label): \(command)"
+        }
         if !actions.isEmpty { line("    \(Sanitizer.cleanLine(actions.joined(separator: " · ")))", .dim) }
     }
 

@@ -65,6 +65,13 @@ enum Clock {
         return String(Timestamp(milliseconds: Int64(seconds) * 1000).description.prefix(16)) + "Z"
     }
 
+    /// An RFC 3339 time in UTC, without the day when that is today: `10:00:05Z`, `2026-11-22T10:00Z`.
+    static func short(_ text: String, now: Timestamp = .now) -> String {
+        guard let time = Timestamp(text)?.description else { return "?" }
+        let isToday = time.prefix(10) == now.description.prefix(10)
+        return (isToday ? time.dropFirst(11).prefix(8) : time.prefix(16)) + "Z"
+    }
+
     /// How long ago an RFC 3339 time was: `now`, `5 min`, `3 h`, `12 d`.
     static func age(of text: String, now: Timestamp = .now) -> String {
         guard let time = Timestamp(text) else { return "" }
