@@ -110,7 +110,15 @@ final class EchoSession {
         count += 1
         connection.history.append(
             id, ["sessionUpdate": "user_message_chunk", "content": ["type": "text", "text": JSON(text)]])
-        turn = Turn(requestId: requestId, directives: Directive.parse(text))
+        turn = Turn(requestId: requestId, directives: Directive.parse(EchoSession.withoutContext(text)))
+    }
+
+    /// What was said elsewhere is told before a prompt: it was acted out already.
+    private static func withoutContext(_ text: String) -> String {
+        guard text.utf8.starts(with: "<conversation>".utf8), let end = Substring(text).range(of: "</conversation>\n\n"),
+            let blank = text[end.upperBound...].range(of: "\n\n")
+        else { return text }
+        return String(text[blank.upperBound...])
     }
 
     func cancel() { turn?.isCancelled = true }

@@ -146,6 +146,7 @@ import Testing
         for wrong in [["after": -1], ["at": "soon"], ["after": 1, "at": "2026-11-21T10:00:00Z"]] as [JSON] {
             #expect(try daemon.http("POST", "/api/v1/sessions/\(session)/retry", wrong).status == 400)
         }
+        // At whatever point of its start the agent is.
         try daemon.call("POST", "/sessions/\(session)/interrupt")
         try daemon.settle(session)
         #expect(try agentText(daemon.events(session)) == "four\nthree\ntwo")
