@@ -137,6 +137,7 @@ package final class StreamHub: SessionObserver {
             "core:state",
             [
                 "core": .object(context.core), "sessions": .array(sessions), "providers": .array(context.providers),
+                "providerProblems": .array(providers?.problems ?? []),
                 "settings": .object(context.settings), "pending": .array(pending), "open": .array(open),
             ])
     }

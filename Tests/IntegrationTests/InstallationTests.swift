@@ -42,8 +42,10 @@ import Testing
     }
 
     /// Runs the person's tool to its end.
+    /// - Parameter whileRunning: called until it says that nothing more is to be done.
     private func tool(
-        _ daemon: TestDaemon, _ arguments: [String], environment: [String: String] = [:]
+        _ daemon: TestDaemon, _ arguments: [String], environment: [String: String] = [:],
+        whileRunning: (Int32) throws -> Bool = { _ in true }
     ) throws -> (code: Int32, output: String) {
         let process = Process()
         process.executableURL = URL(fileURLWithPath: TestDaemon.programs + "/codeai-hub")
@@ -56,10 +58,10 @@ import Testing
         process.standardOutput = output
         process.standardError = output
         try process.run()
-        try eventually(
-            "codeai-hub \(arguments) ends: \(daemon.folder.read("tool-output") ?? "")", within: .seconds(120)
-        ) {
-            !process.isRunning
+        var isDone = false
+        try eventually("\(arguments) ends: \(daemon.folder.read("tool-output") ?? "")", within: .seconds(120)) {
+            if !isDone { isDone = try whileRunning(process.processIdentifier) }
+            return !process.isRunning
         }
         return (process.terminationStatus, daemon.folder.read("tool-output") ?? "")
     }
@@ -194,6 +196,20 @@ import Testing
             let answer = try daemon.http("POST", "/api/v1/providers/tool/install", bytes: Array(body.utf8))
             #expect(answer.status == 400 && answer.errorCode == "invalid_request", Comment(rawValue: body))
         }
+    }
+
+    @Test func controlCCancelsIt() throws {
+        let daemon = try makeDaemon()
+        try writeRecipe(daemon, "1.0", before: "sleep 300")
+        let result = try tool(daemon, ["providers", "install", "tool"]) { pid in
+            guard daemon.folder.read("tool-output")?.contains("beginning") == true else { return false }
+            kill(pid, SIGINT)
+            return true
+        }
+        #expect(result.code == 130, Comment(rawValue: result.output))
+        #expect(result.output.contains("cancelled"), Comment(rawValue: result.output))
+        #expect(try daemon.call("GET", "/providers/tool")["operation"]?["phase"] == "cancelled")
+        try eventually("nothing is left", within: .seconds(20)) { trees(daemon).isEmpty && daemon.children.isEmpty }
     }
 
     /// The recipe that needs nothing but Python, for real: the wheel from the package index, the program run from it.

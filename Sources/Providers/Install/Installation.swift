@@ -42,6 +42,8 @@ package final class Installation {
     private(set) var phase = Phase.installing
     private(set) var isCancelled = false
     var onProgress: (InstallProgress) -> Void = { _ in }
+    /// What else could be tried.
+    var otherRecipes: [String] = []
 
     private let version: String?
     private let startedAt: Timestamp
@@ -139,9 +141,11 @@ package final class Installation {
     private var quote: String { output.line.isEmpty ? "" : ": \(output.line)" }
 
     func failure(_ reason: String) -> Failure {
-        Failure(
+        let others = otherRecipes.isEmpty ? "" : " Other recipes: \(otherRecipes.joined(separator: ", "))."
+        return Failure(
             code: "install_failed",
-            message: "The recipe \(recipe.id) \(reason). What was installed before stays; the output is in \(logPath).",
+            message: "The recipe \(recipe.id) \(reason). What was installed before stays; the output is in \(logPath)."
+                + others,
             recoverable: true, actions: [.retry],
             details: [
                 "recipe": JSON(recipe.id), "log": JSON(logPath),

@@ -37,6 +37,7 @@ extension ProviderRegistry {
         let installation = Installation(
             id: identifiers.next(), recipe: recipe, version: version, tree: tree, log: "\(folder)/install.log",
             loop: loop)
+        installation.otherRecipes = manifest.install.filter { $0.id != recipe.id && missing(for: $0).isEmpty }.map(\.id)
         installation.onProgress = { [weak self] in self?.onProgress(manifest.id, $0) }
         installations[manifest.id] = installation
         installation.run(specification, limit: .seconds(surroundings.installSeconds)) { [weak self] failure in

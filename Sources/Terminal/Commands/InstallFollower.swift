@@ -42,7 +42,7 @@ struct InstallFollower {
             case .hub(.ended(let error)):
                 throw CommandFailure(error ?? HubError(.connectionLost, "the connection to the daemon has ended"))
             case .hub(.frame(let frame)):
-                if let end = try take(frame, id, operation) { return isCancelling ? .interrupted : end }
+                if let end = try take(frame, id, operation, isCancelling: isCancelling) { return end }
             case .hub: break
             case .signal:
                 guard !isCancelling else { return .interrupted }
@@ -56,18 +56,21 @@ struct InstallFollower {
     }
 
     /// The exit code when the operation has ended.
-    private func take(_ frame: HubFrame, _ id: String, _ operation: String) throws(CommandFailure) -> ExitCode? {
+    private func take(
+        _ frame: HubFrame, _ id: String, _ operation: String, isCancelling: Bool
+    ) throws(CommandFailure) -> ExitCode? {
         switch frame.type {
         case "provider:progress":
             guard let progress = frame.payload, progress["operationId"]?.stringValue == operation else { return nil }
             if output.isJSON { output.print(json: frame.json) } else { show(progress) }
             return nil
         case "provider:update":
-            return frame.payload?["id"]?.stringValue == id ? try end(frame.payload ?? .null, operation) : nil
+            return frame.payload?["id"]?.stringValue == id
+                ? try end(frame.payload ?? .null, operation, isCancelling) : nil
         case "core:state":
             // After a reconnect: it may have ended meanwhile.
             let record = frame.payload?["providers"]?.arrayValue?.first { $0["id"]?.stringValue == id }
-            return try record.flatMap { record throws(CommandFailure) in try end(record, operation) }
+            return try record.flatMap { record throws(CommandFailure) in try end(record, operation, isCancelling) }
         default: return nil
         }
     }
@@ -83,7 +86,7 @@ struct InstallFollower {
         }
     }
 
-    private func end(_ record: JSON, _ operation: String) throws(CommandFailure) -> ExitCode? {
+    private func end(_ record: JSON, _ operation: String, _ isCancelling: Bool) throws(CommandFailure) -> ExitCode? {
         guard let last = record["operation"], last["id"]?.stringValue == operation else { return nil }
         switch last["phase"]?.stringValue {
         case "completed":
@@ -93,8 +96,9 @@ struct InstallFollower {
             return .ok
         case "failed", "cancelled":
             let error = last["error"]
+            if !output.isJSON, let said = error?["details"]?["output"]?.stringValue { output.note(said) }
             throw CommandFailure(
-                .refused, error?["code"]?.stringValue ?? "install_failed",
+                isCancelling ? .interrupted : .refused, error?["code"]?.stringValue ?? "install_failed",
                 error?["message"]?.stringValue ?? "the installation failed")
         default: return nil
         }
