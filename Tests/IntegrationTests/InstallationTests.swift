@@ -78,7 +78,9 @@ import Testing
         let installed = try tool(daemon, ["providers", "install", "tool"])
         #expect(installed.code == 0, Comment(rawValue: installed.output))
         #expect(installed.output.contains("Tool 1.0 is installed."))
-        let progress = try client.frame { $0.type == "provider:progress" && $0["payload"]?["phase"] == "completed" }
+        let progress = try client.frame(within: .seconds(60)) {
+            $0.type == "provider:progress" && $0["payload"]?["phase"] == "completed"
+        }
         #expect(progress["payload"]?["providerId"] == "tool" && progress.seq == nil)
         let session = try daemon.newSession("tool")
         #expect(agentText(try daemon.turn("hello", in: session)).contains("hello"))
@@ -91,9 +93,13 @@ import Testing
         #expect(loggedIn.code == 0, Comment(rawValue: loggedIn.output))
         #expect(loggedIn.output.contains("Tool is logged in."))
         #expect(daemon.folder.read(".tool/login") == "vt100\n")
-        _ = try client.frame { $0.type == "provider:update" && $0["payload"]?["authenticated"] == true }
+        _ = try client.frame(within: .seconds(60)) {
+            $0.type == "provider:update" && $0["payload"]?["authenticated"] == true
+        }
         try FileManager.default.removeItem(atPath: daemon.folder.path + "/.tool/login")
-        _ = try client.frame { $0.type == "provider:update" && $0["payload"]?["authenticated"] == false }
+        _ = try client.frame(within: .seconds(60)) {
+            $0.type == "provider:update" && $0["payload"]?["authenticated"] == false
+        }
 
         let shown = try tool(daemon, ["providers", "show", "tool", "--json"])
         #expect(try JSON.parse(shown.output)["install"]?["recipe"] == "script")
@@ -106,7 +112,7 @@ import Testing
         #expect(try daemon.call("GET", "/providers/tool")["installed"] == false)
         #expect(trees(daemon) == ["1"])
         try daemon.call("POST", "/sessions/\(session)/stop")
-        try eventually("the tree is deleted", within: .seconds(20)) { trees(daemon).isEmpty }
+        try eventually("the tree is deleted", within: .seconds(60)) { trees(daemon).isEmpty }
 
         for (arguments, code) in [
             (["providers", "remove", "tool"], 1), (["providers", "install", "echo"], 1), (["providers", "show"], 2),
@@ -143,7 +149,7 @@ import Testing
         let new = try daemon.newSession("tool")
         #expect(agentText(try daemon.turn("works", in: new)).contains("works"))
         try daemon.call("POST", "/sessions/\(old)/stop")
-        try eventually("only what is in use is left: \(trees(daemon))", within: .seconds(20)) { trees(daemon) == ["2"] }
+        try eventually("only what is in use is left: \(trees(daemon))", within: .seconds(60)) { trees(daemon) == ["2"] }
     }
 
     @Test func aDaemonKilledInTheMiddleLeavesTheOldOneAndNothingElse() throws {
@@ -156,16 +162,16 @@ import Testing
                 "setsid sh -c \"trap '' TERM HUP; sleep 301\" & mkdir \"$1/half\"; echo half > \"$1/half/file\"; sleep 302"
         )
         try daemon.call("POST", "/providers/tool/install", ["recipe": "script"])
-        try eventually("it is half done") {
+        try eventually("it is half done", within: .seconds(60)) {
             FileManager.default.fileExists(atPath: daemon.home + "/providers/tool/versions/2/half/file")
         }
-        try eventually("all of it runs") { daemon.children.count >= 3 }
+        try eventually("all of it runs", within: .seconds(60)) { daemon.children.count >= 3 }
         let half = daemon.children
         try daemon.restart()
-        try eventually("what it had started is ended", within: .seconds(20)) {
+        try eventually("what it had started is ended", within: .seconds(60)) {
             !half.contains { ProcessTable.isRunning($0) }
         }
-        try eventually("what it had made is deleted", within: .seconds(20)) { trees(daemon) == ["1"] }
+        try eventually("what it had made is deleted", within: .seconds(60)) { trees(daemon) == ["1"] }
         let record = try daemon.call("GET", "/providers/tool")
         #expect(record["version"] == "1.0" && record["status"] == "active" && record["operation"] == nil)
         let session = try daemon.newSession("tool")
@@ -186,12 +192,12 @@ import Testing
         // One that connects now sees it run.
         #expect(try daemon.call("GET", "/providers/tool")["operation"]?["phase"] == "installing")
         #expect(try daemon.http("DELETE", "/api/v1/providers/tool/install").status == 202)
-        let end = try client.frame {
+        let end = try client.frame(within: .seconds(60)) {
             $0.type == "provider:update" && $0["payload"]?["operation"]?["phase"] == "cancelled"
         }
         #expect(end["payload"]?["operation"]?["error"]?["code"] == "install_cancelled")
         #expect(try daemon.http("DELETE", "/api/v1/providers/tool/install").errorCode == "not_installing")
-        try eventually("nothing is left", within: .seconds(20)) { trees(daemon).isEmpty && daemon.children.isEmpty }
+        try eventually("nothing is left", within: .seconds(60)) { trees(daemon).isEmpty && daemon.children.isEmpty }
         for body in [#"{"recipe":"x"}"#, #"{"version":"1"}"#, #"{"recipe":7}"#] {
             let answer = try daemon.http("POST", "/api/v1/providers/tool/install", bytes: Array(body.utf8))
             #expect(answer.status == 400 && answer.errorCode == "invalid_request", Comment(rawValue: body))
@@ -209,7 +215,7 @@ import Testing
         #expect(result.code == 130, Comment(rawValue: result.output))
         #expect(result.output.contains("cancelled"), Comment(rawValue: result.output))
         #expect(try daemon.call("GET", "/providers/tool")["operation"]?["phase"] == "cancelled")
-        try eventually("nothing is left", within: .seconds(20)) { trees(daemon).isEmpty && daemon.children.isEmpty }
+        try eventually("nothing is left", within: .seconds(60)) { trees(daemon).isEmpty && daemon.children.isEmpty }
     }
 
     /// The recipe that needs nothing but Python, for real: the wheel from the package index, the program run from it.

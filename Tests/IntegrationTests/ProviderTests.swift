@@ -10,11 +10,13 @@ import Testing
         let (first, second) = (try daemon.client("first"), try daemon.client("second"))
         let session = try daemon.newSession()
         let running = try daemon.say("[[stall:2]] [[text:to the end]]", in: session)["turnId"]?.stringValue
-        try eventually("the turn runs") { try daemon.status(session) == "running" }
+        try eventually("the turn runs", within: .seconds(60)) { try daemon.status(session) == "running" }
 
         let ack = try first.request("provider:update", ["providerId": "echo", "enabled": false])
         #expect(ack["ok"] == true && ack["result"]?["enabled"] == false)
-        let seen = try second.frame { $0.type == "provider:update" && $0["payload"]?["enabled"] == false }
+        let seen = try second.frame(within: .seconds(60)) {
+            $0.type == "provider:update" && $0["payload"]?["enabled"] == false
+        }
         #expect(seen["payload"]?["id"] == "echo" && seen["payload"]?["status"] == "inactive")
 
         let refused = try daemon.http("POST", "/api/v1/sessions/\(session)/messages", ["content": "more"])
@@ -32,7 +34,7 @@ import Testing
         #expect(try daemon.call("GET", "/providers/echo")["enabled"] == false)
         let third = try daemon.client("third")
         #expect(try daemon.call("PATCH", "/providers/echo", ["enabled": true])["enabled"] == true)
-        _ = try third.frame { $0.type == "provider:update" && $0["payload"]?["enabled"] == true }
+        _ = try third.frame(within: .seconds(60)) { $0.type == "provider:update" && $0["payload"]?["enabled"] == true }
         #expect(agentText(try daemon.turn("back", in: session)).contains("back"))
         #expect(daemon.folder.read("hub/core/config.json") == configuration)
         #expect(daemon.folder.read("hub/logs/audit.log")?.contains("provider_disabled") == true)
@@ -50,12 +52,12 @@ import Testing
         let client = try daemon.client("watcher")
         let manifest = #"{"adapter":"acp","command":["${self}"],"arguments":["echo-agent"],"name":"Mine"}"#
         try daemon.folder.write("hub/providers/mine/module.json", manifest)
-        _ = try client.frame { $0.type == "provider:update" && $0["payload"]?["id"] == "mine" }
+        _ = try client.frame(within: .seconds(60)) { $0.type == "provider:update" && $0["payload"]?["id"] == "mine" }
         let session = try daemon.newSession("mine")
         #expect(agentText(try daemon.turn("hello", in: session)).contains("hello"))
 
         try daemon.folder.write("hub/providers/mine/module.json", #"{"adapter":"acp","command":["x"],"comand":["y"]}"#)
-        let notice = try client.frame { $0.type == "core:notification" }
+        let notice = try client.frame(within: .seconds(60)) { $0.type == "core:notification" }
         #expect(notice["payload"]?["message"]?.stringValue?.contains("module.json: comand: is not known") == true)
         let problem = try #require(try daemon.call("GET", "/providers")["problems"]?[0])
         #expect(problem["path"]?.stringValue == daemon.home + "/providers/mine/module.json")
@@ -68,12 +70,12 @@ import Testing
 
         // Removed while its process runs: it stays until that has ended.
         try FileManager.default.removeItem(atPath: daemon.home + "/providers/mine/module.json")
-        try eventually("the removal is noticed") {
+        try eventually("the removal is noticed", within: .seconds(60)) {
             try daemon.call("GET", "/providers")["problems"]?[0]?["reason"]?.stringValue?.contains("removed") == true
         }
         #expect(agentText(try daemon.turn("and now", in: session)).contains("and now"))
         try daemon.call("POST", "/sessions/\(session)/stop")
-        let removed = try client.frame(type: "provider:removed")
+        let removed = try client.frame(type: "provider:removed", within: .seconds(60))
         #expect(removed["payload"]?["id"] == "mine")
         #expect(try daemon.http("GET", "/api/v1/providers/mine").status == 404)
     }
@@ -109,7 +111,7 @@ import Testing
             let session = try daemon.newSession(id)
             try daemon.say("hello", in: session)
             var pid: Int32 = 0
-            try eventually("\(id) runs") {
+            try eventually("\(id) runs", within: .seconds(60)) {
                 pid = daemon.children.first { !before.contains($0.pid) && isAsleep($0.pid) }?.pid ?? 0
                 return pid != 0
             }

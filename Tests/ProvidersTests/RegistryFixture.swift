@@ -41,7 +41,7 @@ final class RegistryFixture {
 
     /// Turns the loop until something is so.
     func until(
-        _ what: @autoclosure () -> String, within limit: Duration = .seconds(20), _ isSo: () throws -> Bool
+        _ what: @autoclosure () -> String, within limit: Duration = .seconds(60), _ isSo: () throws -> Bool
     ) throws {
         let deadline = ContinuousClock.now + limit
         while try !isSo() {
