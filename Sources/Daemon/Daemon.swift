@@ -123,6 +123,9 @@ final class Daemon: HubContext, CoreControl {
             self?.service.loaded.values.contains { $0.processes.contains { $0.providerId == providerId } } ?? false
         }
         for problem in registry.problems { report(problem) }
+        for providerId in service.settings.fallback where registry.manifest(providerId) == nil {
+            log.log(.warn, "sessions.fallback names a provider that there isn't", ["providerId": JSON(providerId)])
+        }
     }
 
     private func report(_ problem: ManifestError) {

@@ -39,7 +39,7 @@ package final class HealthBook {
     func admits(_ providerId: String, in sessionId: String) -> Bool { self[providerId].admits(sessionId, at: loop.now) }
 
     func starts(_ providerId: String, in sessionId: String) {
-        change(providerId) { $0.starts(in: sessionId, at: loop.now) }
+        change(providerId) { $0.starts(in: sessionId, at: loop.now, rules) }
     }
 
     func failed(_ providerId: String) {

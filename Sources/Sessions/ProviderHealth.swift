@@ -40,6 +40,8 @@ package struct ProviderHealth: Equatable, Sendable {
     private var isOpen = false
     /// The session that tries.
     private var trial: String?
+    /// It doesn't keep the others waiting for longer than this: a turn may take hours.
+    private var trialEnd: Duration?
     private var lastFailure: Duration?
 
     package init() {}
@@ -54,13 +56,15 @@ package struct ProviderHealth: Equatable, Sendable {
         switch state(at: now) {
         case .ok, .backoff: true
         case .open: false
-        case .halfOpen: trial == nil || trial == sessionId
+        case .halfOpen: trial == nil || trial == sessionId || now >= trialEnd ?? .zero
         }
     }
 
     /// A session starts a process: while the circuit is half open it is the one that tries.
-    package mutating func starts(in sessionId: String, at now: Duration) {
-        if state(at: now) == .halfOpen { trial = sessionId }
+    package mutating func starts(in sessionId: String, at now: Duration, _ rules: RestRules) {
+        guard state(at: now) == .halfOpen else { return }
+        trial = sessionId
+        trialEnd = now + rules.circuitTime
     }
 
     /// A process crashed or could not be started.

@@ -31,6 +31,45 @@ struct SessionViewTests {
         #expect(view.answer(.character("y"), now: 11).isTaken == false, "answered already")
     }
 
+    @Test("the status says what is waited for")
+    func waiting() {
+        var view = SessionView(session: session)
+        func update(_ more: JSONObject) -> String {
+            var record: JSONObject = ["id": "s", "providerId": "echo", "status": "idle", "turn": nil, "queue": []]
+            for (key, value) in more { record[key] = value }
+            _ = view.take(frame("session:update", nil, record), now: 1)
+            return view.area(editor: LineEditor(), columns: 200, height: 20, now: 10, hint: nil).rows.map(\.plain)
+                .joined()
+        }
+        let until: JSON = ["until": "2001-02-03T04:05:06.000Z"]
+        #expect(update(["parked": until]).contains("parked until 2001-02-03T04:05Z"))
+        #expect(update(["backoff": until]).contains("the provider is started again at 2001-02-03T04:05Z"))
+        let waits = update(["queue": [["turnId": "t4"], ["turnId": "t7"]], "placeInLine": 3, "paused": true])
+        #expect(waits.contains("2 queued · place 3 in line · paused: /resume"))
+        #expect(view.lastQueued == "t7")
+        #expect(update([:]).contains("ready") && view.lastQueued == nil)
+    }
+
+    @Test("an error's actions name the commands that carry them out")
+    func actions() {
+        var view = SessionView(session: session)
+        let error: JSONObject = [
+            "code": "overloaded", "message": "busy",
+            "actions": [
+                ["id": "retry_later", "label": "Try again later"],
+                ["id": "switch_provider", "label": "Switch provider"],
+                ["id": "of_tomorrow", "label": "Wonder"],
+            ],
+        ]
+        let record: JSONObject = ["seq": 1, "kind": "error", "turnId": "t1", "data": .object(error)]
+        let text = view.take(frame("session:event", 1, record), now: 1).plain
+        #expect(text.contains("Try again later: /later · Switch provider: /switch PROVIDER · Wonder"))
+        for action in ["retry", "retry_later", "switch_provider", "continue_once"] {
+            let name = SlashCommand.carryingOut(action)?.dropFirst().split(separator: " ").first
+            #expect(SlashCommand.all.contains { $0.name == name ?? "" })
+        }
+    }
+
     @Test("the prompt goes when anybody has answered")
     func answeredElsewhere() {
         var view = SessionView(session: session)

@@ -42,7 +42,7 @@ import Testing
     @Test func oneTriesAndItsSuccessCloses() {
         var health = opened()
         #expect(health.admits("a", at: .seconds(400)) && health.admits("b", at: .seconds(400)))
-        health.starts(in: "a", at: .seconds(400))
+        health.starts(in: "a", at: .seconds(400), rules)
         #expect(health.admits("a", at: .seconds(401)) && !health.admits("b", at: .seconds(401)))
         health.worked()
         #expect(health.admits("b", at: .seconds(402)) && health.state(at: .seconds(402)) == .ok)
@@ -50,7 +50,7 @@ import Testing
 
     @Test func itsFailureOpensAgain() {
         var health = opened()
-        health.starts(in: "a", at: .seconds(400))
+        health.starts(in: "a", at: .seconds(400), rules)
         health.failed(at: .seconds(401), rules)
         #expect(health.state(at: .seconds(402)) == .open && health.until == .seconds(701))
         #expect(!health.admits("a", at: .seconds(402)))
@@ -58,11 +58,18 @@ import Testing
 
     @Test func whenItCannotTellAnotherTries() {
         var health = opened()
-        health.starts(in: "a", at: .seconds(400))
+        health.starts(in: "a", at: .seconds(400), rules)
         health.trialEnded(in: "b")
         #expect(!health.admits("b", at: .seconds(401)))
         health.trialEnded(in: "a")
         #expect(health.admits("b", at: .seconds(401)))
+    }
+
+    @Test func aLongTrialKeepsNobodyWaiting() {
+        var health = opened()
+        health.starts(in: "a", at: .seconds(400), rules)
+        #expect(!health.admits("b", at: .seconds(699)))
+        #expect(health.admits("b", at: .seconds(700)))
     }
 
     @Test func severalThatLoseOneProcessAreOneFailure() {

@@ -118,7 +118,11 @@ enum ProviderCommands {
         let phase = record["operation"]?["phase"]?.stringValue
         if phase == "installing" || phase == "verifying" { return "installing" }
         if record["enabled"]?.boolValue == false { return "disabled" }
-        return record["status"]?.stringValue == "active" ? "active" : "inactive"
+        guard record["status"]?.stringValue == "active" else { return "inactive" }
+        switch record["health"]?["state"]?.stringValue {
+        case "open", "half_open": return "failing"
+        default: return "active"
+        }
     }
 
     private static func version(_ record: JSON) -> String {
