@@ -34,6 +34,11 @@ extension CodexSession {
     private func replace(_ reason: String) {
         wanted.resumeNativeSessionId = nil
         emit(.error(.resumeFailed(provider: launch.name, message: reason)))
+        flush()
+        // What the lost thread knew, the new one is told before the prompt that waits for it.
+        if let prompt = heldPrompt {
+            heldPrompt?.context = delegate?.contextForNewConversation(of: self) ?? prompt.context
+        }
         startThread()
     }
 

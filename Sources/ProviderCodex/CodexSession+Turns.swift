@@ -8,7 +8,7 @@ extension CodexSession {
         guard phase != .leaving, phase != .ended else { return }
         isInterrupting = false
         heldPrompt = prompt
-        if phase == .ready { sendHeldPrompt() }
+        if phase == .ready, heldOutcome == nil { sendHeldPrompt() }
     }
 
     func sendHeldPrompt() {
@@ -22,7 +22,7 @@ extension CodexSession {
                 .error(
                     .invalidRequest(
                         provider: launch.name, message: "the message is too large, or Codex doesn't read its input")))
-            emit(.turnCompleted(TurnOutcome(status: .failed, stopReason: "input_too_large")))
+            turnCompleted(TurnOutcome(status: .failed, stopReason: "input_too_large"))
             return flush()
         }
         collaboration = overrides.mode?.collaboration ?? collaboration
@@ -54,22 +54,24 @@ extension CodexSession {
                 "message": JSON(error.message), "codexErrorInfo": error.data?["codexErrorInfo"] ?? "badRequest",
             ]
             emit(.error(CodexFailures.failure(words, quotaReset: nil)))
-            emit(.turnCompleted(TurnOutcome(status: .failed, stopReason: "refused")))
-            turnEnded(mayLinger: false)
+            turnCompleted(TurnOutcome(status: .failed, stopReason: "refused"))
+            turnEnded()
         }
     }
 
-    func turnEnded(mayLinger: Bool) {
+    func turnEnded() {
         interruptTimer?.cancel()
         interruptTimer = nil
         hasAskedInterrupt = false
         isInterrupting = false
         if phase == .leaving { return unsubscribe() }
-        // A command outlives the interrupt of its turn.
-        if mayLinger, let server, let decoder {
-            server.ask("thread/backgroundTerminals/clean", CodexInput.thread(decoder.threadId)) { _ in }
-        }
         sendHeldPrompt()
+    }
+
+    /// A command outlives the interrupt of its turn.
+    func endCommands() {
+        guard let server, let decoder else { return }
+        server.ask("thread/backgroundTerminals/clean", CodexInput.thread(decoder.threadId)) { _ in }
     }
 
     package func steer(_ prompt: Prompt) -> Bool {
@@ -77,14 +79,61 @@ extension CodexSession {
             fits(prompt, server)
         else { return false }
         self.decoder?.steered()
+        openAdditions += 1
         server.ask("turn/steer", CodexInput.steer(decoder.threadId, turn: turn, prompt)) { [weak self] answer in
-            guard let self, case .failure(let error) = answer else { return }
-            self.decoder?.steerRefused()
-            // The turn ended before Codex read it, or is one that takes nothing: said, since it was accepted here.
-            let words: JSON = ["message": JSON("the added message was not taken: \(error.message)")]
-            emit(.error(CodexFailures.failure(words, quotaReset: nil)))
+            guard let self else { return }
+            openAdditions -= 1
+            if case .failure = answer {
+                // The turn ended before Codex read it, or is one that nothing can be added to.
+                self.decoder?.steerRefused()
+                lateAdditions.append(prompt)
+            }
+            settleAdditions()
         }
         return true
+    }
+
+    /// A turn, or a part of one, has ended: that is told as soon as everything added to it is settled.
+    func turnCompleted(_ outcome: TurnOutcome) {
+        var outcome = outcome
+        if let held = heldOutcome {
+            outcome.usage = outcome.usage.map { $0.added(to: held.usage) } ?? held.usage
+            outcome.durationMs = (held.durationMs ?? 0) &+ (outcome.durationMs ?? 0)
+        }
+        heldOutcome = outcome
+        if openAdditions == 0, lateAdditions.isEmpty || outcome.status != .completed { tellHeldOutcome() }
+    }
+
+    private func tellHeldOutcome() {
+        guard let outcome = heldOutcome else { return }
+        heldOutcome = nil
+        for _ in lateAdditions {
+            emit(
+                .error(
+                    .invalidRequest(provider: launch.name, message: "the turn ended before an added message was read")))
+        }
+        lateAdditions = []
+        emit(.turnCompleted(outcome))
+    }
+
+    func settleAdditions() {
+        guard openAdditions == 0, let outcome = heldOutcome, decoder?.turn == CodexDecoder.Turn.none else { return }
+        guard outcome.status == .completed, phase == .ready, !isInterrupting, !lateAdditions.isEmpty else {
+            tellHeldOutcome()
+            return turnEnded()
+        }
+        let data: JSONObject = [
+            "reason": "steered", "messages": JSON(lateAdditions.count), "status": JSON(outcome.status.rawValue),
+        ]
+        emit(.status(type: "turn_extended", data: data))
+        var prompt = lateAdditions.removeFirst()
+        for more in lateAdditions {
+            prompt.text += "\n\n" + more.contextAndText
+            prompt.attachments += more.attachments
+        }
+        lateAdditions = []
+        heldPrompt = prompt
+        sendHeldPrompt()
     }
 
     package func interrupt() {
@@ -93,6 +142,8 @@ extension CodexSession {
             emit(.turnCompleted(TurnOutcome(status: .interrupted, stopReason: "not_sent")))
             return flush()
         }
+        // Between two parts of a turn: there is no second one then.
+        if heldOutcome != nil, !isWorking { isInterrupting = true }
         // An interrupt of an idle thread isn't answered, and would meet the next turn.
         guard phase == .ready, let server, isWorking, !isInterrupting else { return }
         isInterrupting = true
@@ -137,5 +188,17 @@ extension CodexSession {
                 left()
             }
         }
+    }
+}
+
+extension Usage {
+    /// With an earlier part's tokens; the context is as it is now.
+    fileprivate func added(to earlier: Usage?) -> Usage {
+        guard let earlier else { return self }
+        var sum = self
+        sum.input &+= earlier.input
+        sum.output &+= earlier.output
+        sum.cached &+= earlier.cached
+        return sum
     }
 }

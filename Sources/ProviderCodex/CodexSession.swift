@@ -50,6 +50,12 @@ package final class CodexSession: ProviderSession {
     var collaboration = "default"
     /// A message that waits for the thread, or for the end of a turn that nobody sent.
     var heldPrompt: Prompt?
+    /// Messages added to the turn that Codex has not answered for yet.
+    var openAdditions = 0
+    /// Messages added to the turn that came too late for it: it goes on with them.
+    var lateAdditions: [Prompt] = []
+    /// The end of the turn, or of a part of it, while something added isn't settled.
+    var heldOutcome: TurnOutcome?
     /// Counts turns, so that a late answer isn't taken for the next one's.
     var turnNumber = 0
     var isInterrupting = false
@@ -156,7 +162,9 @@ package final class CodexSession: ProviderSession {
         }
         guard let output = decoder?.decode(message) else { return }
         for effect in output.effects { prepare(effect) }
-        for event in output.events { emit(event) }
+        for event in output.events {
+            if case .turnCompleted(let outcome) = event { turnCompleted(outcome) } else { emit(event) }
+        }
         for effect in output.effects { perform(effect) }
     }
 
@@ -182,7 +190,9 @@ package final class CodexSession: ProviderSession {
         case .unsupported(let id, let method): server?.refuse(id, method)
         case .adopted(let threadId): server?.route(threadId, to: self)
         case .turnRuns: if isInterrupting { askInterrupt() }
-        case .turnEnded(let mayLinger): turnEnded(mayLinger: mayLinger)
+        case .turnEnded(let mayLinger):
+            if mayLinger { endCommands() }
+            if heldOutcome == nil { turnEnded() } else { settleAdditions() }
         }
     }
 

@@ -83,6 +83,10 @@ enum FakeCodex {
                     answer(); begin(); delta(words)
                     note("item/completed", threadId=thread, turnId=turn, item={"type": "agentMessage", "id": "m" + turn, "text": words})
                     end("completed")
+            elif method == "turn/steer":
+                # The turn ends just before the message is read.
+                note("turn/completed", threadId=thread, turn={"id": params["expectedTurnId"], "status": "completed"})
+                say({"id": id, "error": {"code": -32600, "message": "no active turn to steer"}})
             elif method == "turn/interrupt":
                 pass
             elif id is not None:

@@ -84,6 +84,24 @@ struct ScriptedCodexTests {
         #expect(try live.turnEnd().status == .completed)
     }
 
+    @Test func whatIsAddedTooLateIsSentAfterAll() throws {
+        let (stage, folder) = try stage()
+        defer { withExtendedLifetime(folder) { stage.close() } }
+        let live = stage.open()
+        live.send("hang")
+        _ = try live.next("chunk") { if case .chunk = $0 { true } else { nil } }
+        let isTaken = try live.ask { session in session.steer("late words") }
+        #expect(isTaken)
+        #expect(try live.status("turn_extended")["messages"] == 1)
+        #expect(try live.message() == "late words")
+        #expect(try live.turnEnd().status == .completed)
+        live.send("and on")
+        #expect(try live.message() == "and on")
+        _ = try live.turnEnd()
+        let ends = live.all.count { if case .turnCompleted = $0 { true } else { false } }
+        #expect(ends == 2)
+    }
+
     @Test func aTurnEndsOnce() throws {
         let (stage, folder) = try stage()
         defer { withExtendedLifetime(folder) { stage.close() } }
