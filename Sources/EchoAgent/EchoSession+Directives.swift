@@ -142,8 +142,6 @@ extension EchoSession {
     }
 
     private func permission(_ kinds: [String], _ title: String) {
-        if mode == "auto" { return words("Permission for \(title): granted by mode auto") }
-        if let standing = standingAnswers[title] { return words("Permission for \(title): \(standing) (standing)") }
         let call = identifier("call_")
         let toolCall: JSONObject = [
             "toolCallId": JSON(call), "title": JSON(title), "kind": "execute", "status": "pending",
@@ -152,6 +150,10 @@ extension EchoSession {
         update(
             (["sessionUpdate": "tool_call"] as JSONObject).merging(toolCall),
             inHistory: (["sessionUpdate": "tool_call"] as JSONObject).merging(toolCall).merging(["status": "failed"]))
+        if mode == "auto" { return finish(call, title, isAllowed: true, "granted by mode auto") }
+        if let standing = standingAnswers[title] {
+            return finish(call, title, isAllowed: standing.hasPrefix("allow"), "\(standing) (standing)")
+        }
         let options = kinds.compactMap { kind -> JSON? in
             guard let option = Directive.optionKinds[kind] else { return nil }
             return ["optionId": JSON(kind), "name": JSON(option.name), "kind": JSON(option.kind)]
@@ -340,11 +342,16 @@ extension EchoSession {
         let kind = option.flatMap { Directive.optionKinds[$0]?.kind } ?? "cancelled"
         let isAllowed = kind.hasPrefix("allow")
         if kind.hasSuffix("always") { standingAnswers[title] = kind }
+        finish(call, title, isAllowed: isAllowed, kind)
+    }
+
+    /// Runs the tool that permission was asked for, or doesn't.
+    private func finish(_ call: String, _ title: String, isAllowed: Bool, _ decision: String) {
         send([
             "sessionUpdate": "tool_call_update", "toolCallId": JSON(call),
             "status": JSON(isAllowed ? "completed" : "failed"), "content": content(isAllowed ? "ran" : "not run"),
         ])
-        words("Permission for \(title): \(kind)")
+        words("Permission for \(title): \(decision)")
     }
 
     // MARK: Misbehaving
