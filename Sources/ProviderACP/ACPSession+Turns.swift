@@ -77,7 +77,10 @@ extension ACPSession {
             transport.write(ACPMessage.notification("session/cancel", ["sessionId": JSON(nativeSessionId)]))
             // The protocol: a client that cancels answers all pending requests as cancelled.
             withdrawAll()
-            arm(.cancel, configuration.cancelTimeout) { $0.transport.terminate() }
+            arm(.cancel, configuration.cancelTimeout) { session in
+                session.isEnding = true
+                session.transport.terminate()
+            }
         case .sent: break
         case .unsent:
             guard let nativeSessionId else { return }

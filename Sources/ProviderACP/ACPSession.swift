@@ -83,6 +83,8 @@ package final class ACPSession: ProviderSession {
     var turn: Turn?
     /// Prompts that wait for the session.
     var queue: [(prompt: Prompt, turnId: String)] = []
+    /// It heeded no cancellation, and the process is being ended.
+    package var isEnding = false
     /// Asked by the agent, not answered yet; in the order in which they came.
     var waiting: [(requestId: String, request: Waiting)] = []
     var outstanding: [Int: Purpose] = [:]

@@ -101,6 +101,7 @@ extension ClaudeSession {
     private func interruptTimedOut() {
         guard decoder.turn != .none, phase != .ended else { return }
         emit([.status(type: "interrupt_escalated", data: ["reason": "no answer to the interrupt"])])
+        isEnding = true
         child?.terminate(limits.teardown)
     }
 

@@ -92,6 +92,8 @@ package final class ClaudeSession: ProviderSession {
     var nextQuestion = 0
     var startTimer: LoopTimer?
     var interruptTimer: LoopTimer?
+    /// It heeded no interrupt, and the process is being ended.
+    package var isEnding = false
 
     enum Replacement {
         case newConversation

@@ -117,6 +117,8 @@ package final class CodexServer {
         replayEarly()
     }
 
+    var isEnding: Bool { phase == .ending }
+
     /// Ends the process by the ladder: all sessions hear of it.
     func terminate() {
         guard phase != .ended else { return }

@@ -43,6 +43,7 @@ package final class CodexSession: ProviderSession {
     var wanted: ProviderStart
     var phase = Phase.idle
     var server: CodexServer?
+    package var isEnding: Bool { server?.isEnding ?? false }
     /// As soon as the thread is there.
     var decoder: CodexDecoder?
     /// From the next turn on.

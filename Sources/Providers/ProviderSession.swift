@@ -109,6 +109,9 @@ package protocol ProviderSession: AnyObject {
     var capabilities: ProviderCapabilities { get }
     /// The process, while it runs.
     var processId: Int32? { get }
+    /// The adapter is ending the process by itself, for example since it heeds no interrupt: what it is told now would
+    /// be lost with it. The delegate hears the end.
+    var isEnding: Bool { get }
 
     /// Starts the process and the provider's own session, new or resumed.
     func start()
@@ -131,6 +134,7 @@ package protocol ProviderSession: AnyObject {
 }
 
 extension ProviderSession {
+    package var isEnding: Bool { false }
     package func steer(_ prompt: Prompt) -> Bool { false }
     package func setEffort(_ effort: String) {}
 }

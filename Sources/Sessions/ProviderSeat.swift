@@ -9,8 +9,7 @@ final class ProviderSeat {
     let providerId: String
     /// From its start to its end.
     private(set) var provider: (any ProviderSession)?
-    /// It was told to end: it takes nothing more, and no turn of its begins until it is gone.
-    private(set) var isStopping = false
+    private var wasToldToEnd = false
     /// The last turn that it was given, or began by itself: only that one can it end.
     var handedTurnId: String?
     /// The session went over to another provider: the process ends with the turn it has.
@@ -26,6 +25,9 @@ final class ProviderSeat {
 
     init(providerId: String) { self.providerId = providerId }
 
+    /// It was told to end, or is ending by itself: it takes nothing more, and no turn of its begins until it is gone.
+    var isStopping: Bool { wasToldToEnd || provider?.isEnding == true }
+
     /// The provider as long as it takes what it is told.
     var listening: (any ProviderSession)? { isStopping ? nil : provider }
 
@@ -35,7 +37,7 @@ final class ProviderSeat {
     }
 
     /// From now on it hears nothing more, until `stop` ends it.
-    func silence() { isStopping = provider != nil }
+    func silence() { wasToldToEnd = provider != nil }
 
     func stop() {
         silence()
@@ -44,7 +46,7 @@ final class ProviderSeat {
 
     func vacate() {
         provider = nil
-        isStopping = false
+        wasToldToEnd = false
         isLeaving = false
         handedTurnId = nil
     }

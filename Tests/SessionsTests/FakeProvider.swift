@@ -28,6 +28,7 @@ final class FakeProvider: ProviderSession {
     /// Whether `stop` ends it at once.
     var stopsAtOnce = true
 
+    var isEnding = false
     /// Whether it takes what is added to a turn.
     var takesSteering = true
     /// The last prompt it was sent.

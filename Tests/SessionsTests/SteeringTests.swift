@@ -1,6 +1,7 @@
 import EventLog
 import HubProtocol
 import JSON
+import Processes
 import Providers
 import Testing
 
@@ -106,5 +107,18 @@ import Testing
             try session.accept(IncomingMessage("look", attachments: [attachment]), by: fixture.client)
         }
         #expect(session.state.turnCount == 0)
+    }
+
+    @Test func nothingIsSentToOneThatIsEnding() throws {
+        let (fixture, session) = try running()
+        let ending = fixture.provider
+        ending.isEnding = true
+        ending.say(.turnCompleted(TurnOutcome(status: .interrupted)))
+        #expect(try fixture.send("more", to: session).isQueued)
+        #expect(fixture.providers.made.count == 1)
+        ending.end(.exited(.signaled(15), errorTail: ""))
+        fixture.turn()
+        #expect(fixture.providers.made.count == 2)
+        #expect(fixture.provider.calls.last == .send("more", turnId: "t2"))
     }
 }
