@@ -44,7 +44,8 @@ let package = Package(
             // Links into assets, since a resource must lie within its target.
             resources: [
                 .embedInCode("Manifests/claudeCodeCli.json"), .embedInCode("Manifests/codexCli.json"),
-                .embedInCode("Manifests/echo.json"), .embedInCode("Prices/prices.json"),
+                .embedInCode("Manifests/geminiCli.json"), .embedInCode("Manifests/echo.json"),
+                .embedInCode("Prices/prices.json"),
             ]),
         .target(
             name: "ProviderClaude",

@@ -51,3 +51,18 @@ if ! "$acp_python" -c 'import acp' 2>/dev/null; then
     "$acp_python" -m pip install --quiet --disable-pip-version-check "agent-client-protocol==$acp" >&2
 fi
 printf 'export CODEAI_HUB_TEST_ACP_PYTHON=%q\n' "$acp_python"
+
+# Its example agent is part of the source distribution only.
+acp_example=${CODEAI_HUB_TEST_ACP_EXAMPLE:-$tools/acp-$acp-source/examples/agent.py}
+if [ ! -e "$acp_example" ]; then
+    acp_example=$tools/acp-$acp-source/examples/agent.py
+    echo "unpacking agent-client-protocol==$acp into $tools/acp-$acp-source" >&2
+    rm -rf "$tools/acp-$acp-source" "$tools/acp-$acp-source.part"
+    mkdir -p "$tools/acp-$acp-source.part"
+    python3 -m pip download --quiet --disable-pip-version-check --no-deps --no-binary :all: \
+        --dest "$tools/acp-$acp-source.part" "agent-client-protocol==$acp" >&2
+    tar -xzf "$tools/acp-$acp-source.part"/*.tar.gz -C "$tools/acp-$acp-source.part" --strip-components=1
+    [ -e "$tools/acp-$acp-source.part/examples/agent.py" ] || { echo "error: no example agent in it" >&2; exit 1; }
+    mv "$tools/acp-$acp-source.part" "$tools/acp-$acp-source"
+fi
+printf 'export CODEAI_HUB_TEST_ACP_EXAMPLE=%q\n' "$acp_example"

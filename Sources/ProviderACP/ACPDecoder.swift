@@ -166,19 +166,19 @@ package struct ACPDecoder: Sendable {
     package mutating func setMode(_ mode: String?, into events: inout [NormalizedEvent]) {
         guard let mode, mode != settings.mode else { return }
         settings.mode = mode
-        events.append(.status(type: "mode", data: ["mode": JSON(mode)]))
+        events.append(.status(type: "mode_changed", data: ["mode": JSON(mode)]))
     }
 
     package mutating func setModel(_ model: String?, into events: inout [NormalizedEvent]) {
         guard let model, model != settings.model else { return }
         settings.model = model
-        events.append(.status(type: "model", data: ["model": JSON(model)]))
+        events.append(.status(type: "model_changed", data: ["model": JSON(model)]))
     }
 
     package mutating func setEffort(_ effort: String?, into events: inout [NormalizedEvent]) {
         guard let effort, effort != settings.effort else { return }
         settings.effort = effort
-        events.append(.status(type: "effort", data: ["effort": JSON(effort)]))
+        events.append(.status(type: "effort_changed", data: ["effort": JSON(effort)]))
     }
 
     /// The earlier session could not be taken up: totals start anew.

@@ -115,15 +115,24 @@ extension ACPSession {
     /// Hands on what the commands say and how they end.
     func hearTerminals() {
         terminals?.onText = { [weak self] id, text in
-            self?.batch { self?.decodeInPlace { $0.terminal(id, said: text, into: &$1) } }
+            guard let self, phase != .ended else { return }
+            batch { self.decodeInPlace { $0.terminal(id, said: text, into: &$1) } }
         }
         terminals?.onExit = { [weak self] id, status, waiting in
-            self?.batch {
-                self?.decodeInPlace { $0.terminal(id, ended: status.acp, into: &$1) }
-                for request in waiting { self?.transport.write(ACPMessage.answer(request, status.acp)) }
+            guard let self, phase != .ended else { return }
+            batch {
+                self.decodeInPlace { $0.terminal(id, ended: status.acp, into: &$1) }
+                for request in waiting { self.transport.write(ACPMessage.answer(request, status.acp)) }
             }
         }
         terminals?.onAllEnded = { [weak self] in self?.terminalsEnded() }
+    }
+
+    /// The agent is gone, or is to go: its commands are ended, and what they said is told.
+    func releaseTerminals() {
+        guard let terminals else { return }
+        for id in terminals.unreleased { decodeInPlace { $0.releaseTerminal(id, into: &$1) } }
+        terminals.releaseAll()
     }
 
     /// What the agent has done outside of a turn makes one.

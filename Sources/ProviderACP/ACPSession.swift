@@ -259,7 +259,7 @@ package final class ACPSession: ProviderSession {
         guard phase != .ended, !isStopping else { return }
         isStopping = true
         cancelTimers()
-        terminals?.releaseAll()
+        batch { releaseTerminals() }
         guard phase != .idle, !isProcessGone else {
             phase = .ended
             delegate?.providerSession(self, ended: .stopped)
@@ -275,16 +275,17 @@ package final class ACPSession: ProviderSession {
     func rest() {
         guard phase == .ready, !isStopping else { return }
         phase = .resting
-        terminals?.releaseAll()
+        // What is chosen from here on is chosen for the next one.
+        wanted.mode = settings.mode.current ?? wanted.mode
+        wanted.model = settings.model.current ?? wanted.model
+        wanted.effort = settings.effort.current ?? wanted.effort
+        releaseTerminals()
         transport.terminate()
     }
 
     private func relaunch() {
         wanted.resumeNativeSessionId = hasHistory ? nativeSessionId : nil
         wanted.forksNativeSession = false
-        wanted.mode = settings.mode.current ?? wanted.mode
-        wanted.model = settings.model.current ?? wanted.model
-        wanted.effort = settings.effort.current ?? wanted.effort
         launch(hasTriedOlderArguments ? configuration.olderArguments ?? [] : configuration.arguments)
     }
 
@@ -309,7 +310,7 @@ package final class ACPSession: ProviderSession {
         guard phase != .ended else { return }
         batch {
             splitter.finish { handle($0) }
-            terminals?.releaseAll()
+            releaseTerminals()
             decodeInPlace { $0.abandon(into: &$1) }
         }
         isProcessGone = true

@@ -63,6 +63,11 @@ final class AgentTerminals {
     /// Only those that the agent may still ask for.
     subscript(id: String) -> Terminal? { terminals[id].flatMap { $0.isReleased ? nil : $0 } }
 
+    /// Their identifiers, the oldest first.
+    var unreleased: [String] {
+        terminals.filter { !$0.value.isReleased }.keys.sorted { ($0.utf8.count, $0) < ($1.utf8.count, $1) }
+    }
+
     var isRunning: Bool { terminals.values.contains { $0.exit == nil } }
 
     /// - Parameter folder: an open descriptor of the folder to run in, the caller's to close.

@@ -193,7 +193,7 @@ import Testing
                 "sessionId": "s1", "configId": "think", "value": "high",
             ])
         talk.agent.answer("session/set_config_option", [:])
-        #expect(talk.lines().last == #"status effort {"effort":"high"}"#)
+        #expect(talk.lines().last == #"status effort_changed {"effort":"high"}"#)
         #expect(talk.session.capabilities.effort)
         talk.session.setEffort("low")
         talk.agent.refuse("session/set_config_option", code: -32602, "No")

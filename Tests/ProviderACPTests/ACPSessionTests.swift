@@ -532,7 +532,7 @@ import Testing
         talk.agent.refuse("session/set_config_option", code: -32602, "No such model")
         #expect(
             talk.lines() == [
-                #"status mode {"mode":"auto"}"#,
+                #"status mode_changed {"mode":"auto"}"#,
                 #"error invalid_request "The agent does not accept the request: No such model.""#,
             ])
         #expect(talk.agent.last("session/prompt") != nil)
@@ -557,7 +557,7 @@ import Testing
         talk.session.setModel("b")
         #expect(talk.agent.last("session/set_model")?["params"]?["modelId"] == "b")
         talk.agent.answer("session/set_model", [:])
-        #expect(talk.lines().last == #"status model {"model":"b"}"#)
+        #expect(talk.lines().last == #"status model_changed {"model":"b"}"#)
         talk.session.setMode("x")
         #expect(talk.lines().last?.hasPrefix("error invalid_request") == true)
     }

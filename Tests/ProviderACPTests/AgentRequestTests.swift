@@ -305,13 +305,18 @@ import Testing
     @Test func aCrashOfTheAgentEndsItsCommands() {
         let talk = opened()
         _ = terminal(talk)
+        talk.commands.all[0].say("so far")
         talk.agent.exit(.signaled(11))
+        #expect(
+            talk.lines().last
+                == #"status terminal_output {"terminalId":"terminal-1","output":"so far","truncated":false}"#)
         #expect(talk.ends == [.exited(.signaled(11), errorTail: "tail")])
         #expect(talk.commands.all[0].terminations == 1)
         // Nothing is said any more by somebody who is gone.
-        _ = talk.lines()
+        talk.commands.all[0].say("more")
         talk.commands.all[0].exit(.signaled(15))
         #expect(talk.ends.count == 1)
+        #expect(talk.lines() == [])
     }
 
     @Test(arguments: [("make all && ls", true), ("make", false), ("FOO=$X make", true)]) func commandLines(

@@ -57,7 +57,7 @@ import Testing
                 #"toolResult t1.call_2 completed """#,
             ]
         ),
-        ("[[mode:plan]]", [#"status mode {"mode":"plan"}"#]),
+        ("[[mode:plan]]", [#"status mode_changed {"mode":"plan"}"#]),
         ("[[stream:3x4@200]]", [#"message t1.m1 assistant "0 ab1 ab2 ab""#]),
         ("[[stall:0.05]]", []),
         (
@@ -135,9 +135,9 @@ import Testing
         try with { agent in
             agent.session.setMode("auto")
             try #expect(agent.prompt("[[permission:once,reject x]]").contains { $0.contains("granted by mode auto") })
-            #expect(agent.lines.contains(#"status mode {"mode":"auto"}"#))
+            #expect(agent.lines.contains(#"status mode_changed {"mode":"auto"}"#))
             agent.session.setModel("large")
-            try agent.run("model") { agent.lines.contains(#"status model {"model":"large"}"#) }
+            try agent.run("model") { agent.lines.contains(#"status model_changed {"model":"large"}"#) }
             agent.session.setModel("huge")
             try agent.run("no such model") { agent.lines.last?.hasPrefix("error invalid_request") == true }
         }

@@ -24,7 +24,7 @@ final class LiveAgent: ProviderSessionDelegate {
     init(
         home: TemporaryFolder, executable: String = TestDaemon.executable, arguments: [String] = ["echo-agent"],
         environment: [String: String] = [:], resuming nativeSessionId: String? = nil,
-        _ change: (inout ACPConfiguration) -> Void = { _ in }
+        start adjust: (inout ProviderStart) -> Void = { _ in }, _ change: (inout ACPConfiguration) -> Void = { _ in }
     ) throws {
         self.home = home
         loop = try EventLoop()
@@ -35,9 +35,9 @@ final class LiveAgent: ProviderSessionDelegate {
             ].merging(environment) { $1 })
         configuration.ladder = TeardownLadder(polite: .milliseconds(200), terminate: .milliseconds(300))
         change(&configuration)
-        session = ACPSession(
-            ProviderStart(sessionId: "s", workspace: home.path, resumeNativeSessionId: nativeSessionId),
-            configuration: configuration, loop: loop)
+        var start = ProviderStart(sessionId: "s", workspace: home.path, resumeNativeSessionId: nativeSessionId)
+        adjust(&start)
+        session = ACPSession(start, configuration: configuration, loop: loop)
         session.delegate = self
         session.start()
     }
@@ -103,4 +103,11 @@ final class LiveAgent: ProviderSessionDelegate {
         session.stop()
         try run("the process's end") { end != nil }
     }
+}
+
+/// A manifest of `assets/providers`.
+func bundledManifest(_ id: String) -> JSON {
+    let root = URL(filePath: #filePath).deletingLastPathComponent().appending(path: "../../assets/providers/\(id).json")
+    guard let data = try? Data(contentsOf: root), let json = try? JSON.parse(Array(data)) else { return .null }
+    return json
 }

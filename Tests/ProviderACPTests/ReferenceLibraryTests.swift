@@ -8,19 +8,9 @@ import Testing
 
 /// Against the protocol's own reference library, which checks every message of ours against the schema.
 @Suite struct ReferenceLibraryTests {
-    private func python() throws -> String {
-        let environment = ProcessInfo.processInfo.environment
-        let tools =
-            environment["CODEAI_HUB_TEST_TOOLS"] ?? (environment["HOME"] ?? "/") + "/.cache/codeai-hub-test-tools"
-        let path = environment["CODEAI_HUB_TEST_ACP_PYTHON"] ?? tools + "/acp-0.12.1/bin/python"
-        return try #require(
-            FileManager.default.isExecutableFile(atPath: path) ? path : nil,
-            "the ACP reference library is not installed: run scripts/install-test-tools.sh and test again")
-    }
+    private func python() throws -> String { try PythonPeers.python() }
 
-    private var script: String {
-        Bundle.module.resourceURL!.appending(path: "Fixtures/reference_agent.py").path(percentEncoded: false)
-    }
+    private var script: String { PythonPeers.script("reference_agent") }
 
     private func agent(resuming session: String? = nil) throws -> LiveAgent {
         try LiveAgent(
@@ -35,7 +25,7 @@ import Testing
                 "turnCompleted completed end_turn",
             ])
         agent.session.setMode("auto")
-        try agent.run("mode") { agent.lines.contains(#"status mode {"mode":"auto"}"#) }
+        try agent.run("mode") { agent.lines.contains(#"status mode_changed {"mode":"auto"}"#) }
         #expect(try agent.prompt("fail").first?.hasPrefix("error rate_limited") == true)
         try agent.stop()
     }

@@ -1,4 +1,5 @@
 import Base
+import Glibc
 import JSON
 import ProviderACP
 import Providers
@@ -43,6 +44,18 @@ private func take(_ message: ACPMessage, _ decoder: inout ACPDecoder, _ events: 
             _ = ACPDecoder.isConversation(update)
             decoder.update(update, into: &events)
         }
+    case .request(_, let method, let params) where method.hasPrefix("fs/"):
+        guard let path = params["path"]?.stringValue else { return }
+        if let text = try? playground.read(
+            playground.path + path, line: params["line"]?.intValue, limit: params["limit"]?.intValue)
+        {
+            precondition(!text.contains("secret"), "read from outside of the workspace")
+        }
+        if let content = params["content"]?.stringValue {
+            decoder.wrote(path, oldText: nil, newText: content, into: &events)
+        }
+    case .request(_, let method, let params) where method.hasPrefix("terminal/"):
+        terminal(method, params, &decoder, &events)
     case .request(_, let method, let params):
         if method.hasPrefix("e"), let (_, form) = decoder.question(params, into: &events) {
             _ = form.content(params.objectValue ?? [:])
@@ -56,6 +69,41 @@ private func take(_ message: ACPMessage, _ decoder: inout ACPDecoder, _ events: 
     case .unparsed(let text, let length): precondition(text.utf8.count <= 3 * length)
     }
 }
+
+/// What a session tells its decoder about terminals; here the input says that, too.
+private func terminal(
+    _ method: String, _ params: JSON, _ decoder: inout ACPDecoder, _ events: inout [NormalizedEvent]
+) {
+    guard let id = params["terminalId"]?.stringValue else { return }
+    switch method {
+    case "terminal/create":
+        decoder.openTerminal(
+            id, command: "c", arguments: [], folder: "/", limit: params["outputByteLimit"]?.intValue ?? 64,
+            into: &events)
+    case "terminal/output":
+        decoder.terminal(id, said: params["text"]?.stringValue ?? "", into: &events)
+        if let (text, isTruncated) = decoder.terminalOutput(id) {
+            precondition(isTruncated || text.utf8.count <= 1 << 20)
+        }
+    case "terminal/kill": decoder.terminal(id, ended: params.objectValue ?? [:], into: &events)
+    default: decoder.releaseTerminal(id, into: &events)
+    }
+}
+
+/// A folder with something in it, and something beside it that must not be read.
+private let playground: Workspace = {
+    var template = Array("/tmp/fuzz-acp-XXXXXX".utf8CString)
+    precondition(mkdtemp(&template) != nil)
+    let folder = String(decoding: template.dropLast().map { UInt8(bitPattern: $0) }, as: UTF8.self)
+    for name in ["/work", "/work/sub"] { mkdir(folder + name, 0o700) }
+    for (name, text) in [("/secret", "secret"), ("/work/a.txt", "one\ntwo\n"), ("/work/sub/b.txt", "b")] {
+        guard let file = fopen(folder + name, "w") else { preconditionFailure("cannot write") }
+        fputs(text, file)
+        fclose(file)
+    }
+    symlink("..", folder + "/work/out")
+    return Workspace(folder + "/work")
+}()
 
 private func check(_ events: [NormalizedEvent]) {
     var pieces: [String: String] = [:]
