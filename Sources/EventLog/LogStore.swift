@@ -31,7 +31,7 @@ package final class LogStore<State: LogFold> {
     /// How many deleted sessions are kept in the backups.
     package var backupsToKeep: Int
 
-    private let fileSystem: any LogFileSystem
+    let fileSystem: any LogFileSystem
     private let loop: EventLoop
     private let committer: LogCommitter
     private var logs: [String: SessionLog<State>] = [:]
@@ -63,7 +63,7 @@ package final class LogStore<State: LogFold> {
 
     package var metrics: LogMetrics { committer.metrics }
 
-    private func path(_ sessionId: String) -> String { directory + "/" + sessionId + LogFormat.suffix }
+    func path(_ sessionId: String) -> String { directory + "/" + sessionId + LogFormat.suffix }
     private var indexPath: String { directory + "/" + LogFormat.indexName }
 
     // MARK: Start
@@ -82,6 +82,10 @@ package final class LogStore<State: LogFold> {
         sessions.reserveCapacity(files.count)
         entries.reserveCapacity(files.count)
         for file in files {
+            // An import that the end of an earlier daemon cut short.
+            if file.name.hasSuffix(LogFormat.suffix + LogDrafts.suffix) {
+                try? fileSystem.remove(directory + "/" + file.name)
+            }
             guard let id = LogFormat.sessionId(fileName: file.name) else { continue }
             if let problem = untrusted(file.status) {
                 add(.untrustedFile, id, "\(path(id)) \(problem)")
@@ -294,6 +298,10 @@ package final class LogStore<State: LogFold> {
 
     /// The logs in memory.
     package var openLogs: [SessionLog<State>] { Array(logs.values) }
+
+    func isKnown(_ sessionId: String) -> Bool { logs[sessionId] != nil || entries[sessionId] != nil }
+
+    func note(_ entry: IndexEntry) { entries[entry.header.sessionId] = entry }
 
     // MARK: Index
 
