@@ -13,11 +13,17 @@ struct HTTPChunkedDecoder {
         case trailer
     }
 
+    /// Bytes of data in all chunks together.
+    let bodyLimit: Int
     private var state = State.size
     private var total = 0
     private var extensionBytes = 0
     private var trailerBytes = 0
     private var trailerCount = 0
+
+    init(bodyLimit: Int) {
+        self.bodyLimit = bodyLimit
+    }
 
     /// Whether the coding is at a point where it needs no more than what it has: never before the end.
     mutating func next(
@@ -81,8 +87,8 @@ struct HTTPChunkedDecoder {
                 throw HTTPParseError(400, .badChunk, "a chunk size is followed by something that is no extension")
             }
         }
-        guard size <= limits.bodyBytes - total else {
-            throw HTTPParseError(413, .bodyTooLarge, "the body is larger than \(limits.bodyBytes) bytes")
+        guard size <= bodyLimit - total else {
+            throw HTTPParseError(413, .bodyTooLarge, "the body is larger than \(bodyLimit) bytes")
         }
         total += size
         return size

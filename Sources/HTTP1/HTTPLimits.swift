@@ -8,6 +8,10 @@ package struct HTTPLimits: Sendable, Equatable {
     package var headerCount: Int
     /// Bytes in the body, chunk framing not counted. Default 8 MiB. Beyond it: 413.
     package var bodyBytes: Int
+    /// The one path whose bodies may be larger: they are streamed to whom they are for. Empty for none.
+    package var uploadPath: [UInt8] = []
+    /// Bytes in the body of a request to `uploadPath`.
+    package var uploadBytes = 0
     /// Bytes in one chunk-size line with its extensions. Default 256: nobody uses extensions. Beyond it: 400.
     package var chunkLineBytes: Int
     /// Bytes in all chunk extensions of one body together. Default 4 KiB, so that padding can't cost more than the

@@ -96,6 +96,11 @@ package struct HTTPRequestHead: Sendable {
         }
     }
 
+    /// The same for a path that is only known at run time.
+    package func isPath(_ path: [UInt8]) -> Bool {
+        headers.block.withUnsafeBytes { block in block.slice(Int(pathStart), Int(pathEnd)).elementsEqual(path) }
+    }
+
     private func text(_ start: UInt32, _ end: UInt32) -> String {
         String(decoding: headers.block[Int(start)..<Int(end)], as: UTF8.self)
     }

@@ -40,7 +40,9 @@ package struct HTTPRequestParser {
     private var head = HTTPRequestHead()
     private var framing = MessageFraming()
     private var headerBytes = 0
-    private var chunks = HTTPChunkedDecoder()
+    private var chunks = HTTPChunkedDecoder(bodyLimit: 0)
+    /// Of this request.
+    private var bodyLimit = 0
 
     package init(limits: HTTPLimits = .default) {
         self.limits = limits
@@ -123,6 +125,9 @@ package struct HTTPRequestParser {
             return true
         }
         skippedEmptyLine = false
+        bodyLimit =
+            !limits.uploadPath.isEmpty && parsed.isPath(limits.uploadPath)
+            ? max(limits.bodyBytes, limits.uploadBytes) : limits.bodyBytes
         head = parsed
         framing = MessageFraming()
         headerBytes = 0
@@ -164,7 +169,7 @@ package struct HTTPRequestParser {
             throw HTTPParseError(431, .headersTooLarge, "there are more than \(limits.headerCount) headers")
         }
         let (name, value) = try head.headers.append(line: line)
-        try framing.note(name: name, value: value, bodyLimit: limits.bodyBytes)
+        try framing.note(name: name, value: value, bodyLimit: bodyLimit)
         return .taken
     }
 
@@ -179,7 +184,7 @@ package struct HTTPRequestParser {
             }
         }
         if framing.isContentLengthOverLimit {
-            throw HTTPParseError(413, .bodyTooLarge, "the body is larger than \(limits.bodyBytes) bytes")
+            throw HTTPParseError(413, .bodyTooLarge, "the body is larger than \(bodyLimit) bytes")
         }
         // HTTP/1.0 clients don't know Expect: it is to be ignored (RFC 9110 section 10.1.1).
         if head.version == .http11 {
@@ -194,7 +199,7 @@ package struct HTTPRequestParser {
         if framing.chunked {
             head.body = .chunked
             state = .chunkedBody
-            chunks = HTTPChunkedDecoder()
+            chunks = HTTPChunkedDecoder(bodyLimit: bodyLimit)
         } else if let length = framing.contentLength, length > 0 {
             head.body = .fixed(length)
             state = .fixedBody(remaining: length)

@@ -39,7 +39,7 @@ package struct HTTPResponseParser {
     private var framing = MessageFraming()
     private var headerBytes = 0
     private var received = 0
-    private var chunks = HTTPChunkedDecoder()
+    private var chunks = HTTPChunkedDecoder(bodyLimit: 0)
     private var method = HTTPMethod.get
 
     package init(limits: HTTPLimits = .default) {
@@ -187,7 +187,7 @@ package struct HTTPResponseParser {
             state = .end
         } else if framing.chunked {
             head.body = .chunked
-            chunks = HTTPChunkedDecoder()
+            chunks = HTTPChunkedDecoder(bodyLimit: limits.bodyBytes)
             state = .chunkedBody
         } else if let length = framing.contentLength {
             if framing.isContentLengthOverLimit {

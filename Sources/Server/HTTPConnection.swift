@@ -25,6 +25,10 @@ final class HTTPConnection: Connection {
     /// Until the handler gets it; an upgrade's until it is answered.
     private var head: HTTPRequestHead?
     private var body: [UInt8] = []
+    /// Takes the body in place of `body`.
+    private var receiver: (any HTTPBodyReceiver)?
+    /// Bytes it has taken since the clock was last set.
+    private var receivedBytes = 0
     private var grant: AccessGuard.Grant?
     private let identity: PeerIdentity
     /// Of the request with the handler: an answer to an earlier one is late.
@@ -40,6 +44,8 @@ final class HTTPConnection: Connection {
 
     /// Bytes kept of further requests while one is being answered.
     private static let pendingLimit = EventLoop.readBufferSize
+    /// A streamed body may take its time as long as so much comes within it.
+    private static let progressBytes = 1 << 20
     /// Bytes thrown away after the last answer before a client that goes on sending is reset.
     private static let lingerLimit = 1 << 20
 
@@ -89,7 +95,7 @@ final class HTTPConnection: Connection {
                 switch consume event {
                 case .head(let head): begin(head)
                 // Without a head it belongs to a request that is answered already.
-                case .body(let part): if traits != nil { body.append(contentsOf: part) }
+                case .body(let part): if traits != nil { take(body: part) }
                 case .end: dispatch()
                 }
             } catch {
@@ -155,6 +161,13 @@ final class HTTPConnection: Connection {
         switch server.accessGuard.check(head, peer: identity, now: server.loop.nowNanoseconds) {
         case .allow(let grant):
             self.grant = grant
+            if head.body != .none {
+                receivedBytes = 0
+                receiver = server.handler.receiver(of: head)
+                if receiver == nil, case .fixed(let length) = head.body, length > server.limits.http.bodyBytes {
+                    return refuseBody()
+                }
+            }
             if head.expectsContinue { sendContinue() }
             self.head = consume head
         case .preflight(let headers):
@@ -162,6 +175,28 @@ final class HTTPConnection: Connection {
         case .reject(let rejection):
             reject(rejection)
         }
+    }
+
+    private func take(body part: UnsafeRawBufferPointer) {
+        guard let receiver else {
+            // The parser's limit is that of the largest body of the path.
+            guard part.count <= server.limits.http.bodyBytes - body.count else { return refuseBody() }
+            return body.append(contentsOf: part)
+        }
+        guard receiver.take(part) else {
+            traits = nil
+            return respondWithError(
+                status: 507, code: "no_room", message: "the body could not be kept: the disk is full or fails")
+        }
+        receivedBytes += part.count
+        guard receivedBytes >= HTTPConnection.progressBytes, clock == .body else { return }
+        receivedBytes = 0
+        deadline = server.loop.nowNanoseconds &+ server.times.body
+    }
+
+    private func refuseBody() {
+        refuse(
+            HTTPParseError(413, .bodyTooLarge, "the body is larger than \(server.limits.http.bodyBytes) bytes"))
     }
 
     private func sendContinue() {
@@ -178,7 +213,8 @@ final class HTTPConnection: Connection {
         stopClock()
         var body: [UInt8] = []
         swap(&body, &self.body)
-        let request = HTTPRequest(head: head, body: body, peer: peer, connectionID: id, ground: grant.ground)
+        let request = HTTPRequest(
+            head: head, body: body, receiver: receiver.take(), peer: peer, connectionID: id, ground: grant.ground)
         server.handler.handle(request, HTTPResponder(connection: self, number: number))
     }
 
@@ -301,6 +337,7 @@ final class HTTPConnection: Connection {
         if head != nil { head = nil }
         grant = nil
         body = []
+        receiver = nil
         if keepsAlive {
             state = .reading
             stopClock()
@@ -365,6 +402,7 @@ final class HTTPConnection: Connection {
         head = nil
         grant = nil
         body = []
+        receiver = nil
         pending = []
     }
 

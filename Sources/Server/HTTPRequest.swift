@@ -6,6 +6,8 @@ package struct HTTPRequest {
     package let head: HTTPRequestHead
     /// Without its framing; empty when there is none.
     package let body: [UInt8]
+    /// Who has taken the body, when it was not collected.
+    package let receiver: (any HTTPBodyReceiver)?
     package let peer: SocketAddress
     package let connectionID: UInt64
     /// Why it was allowed.

@@ -1,12 +1,25 @@
 import Base
 package import EventLoop
-import HTTP1
+package import HTTP1
 import WebSocket
 
 /// Answers requests.
 package protocol HTTPHandler: AnyObject {
     /// A request that has passed the guard. Answer through the responder, now or later, on the loop.
     func handle(_ request: HTTPRequest, _ responder: HTTPResponder)
+    /// Who takes the body of a request that has passed the guard, part by part; nil to have it collected.
+    func receiver(of head: HTTPRequestHead) -> (any HTTPBodyReceiver)?
+}
+
+extension HTTPHandler {
+    package func receiver(of head: HTTPRequestHead) -> (any HTTPBodyReceiver)? { nil }
+}
+
+/// Takes a body too large to be held in memory. It is let go of when the request is answered or its connection ends.
+package protocol HTTPBodyReceiver: AnyObject {
+    /// Takes the next part, lent for the time of the call.
+    /// - Returns: false when it can't be kept: the request is answered with 507 and the connection closed.
+    func take(_ part: UnsafeRawBufferPointer) -> Bool
 }
 
 /// An HTTP/1.1 and WebSocket server on one loop. It knows protocols, limits and who may connect, and nothing of what

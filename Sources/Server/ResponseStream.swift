@@ -45,6 +45,9 @@ package final class ResponseStream: Subscriber {
         if output.isEmpty { outputDrained() }
     }
 
+    /// Breaks the answer off; the client sees that it is not complete.
+    package func cancel() { abort() }
+
     override func evict(notice: [UInt8]?) {
         // The notice and a proper end, if the client takes them in time.
         dropWholeFrames { bytes in ChunkFrames.length(bytes) }

@@ -15,15 +15,24 @@ final class ServerUnderTest: Sendable {
     let port: UInt16
     let server: LoopBound<HTTPServer>
 
-    init(
+    convenience init(
         limits: ServerLimits = ServerLimits(), access: AccessGuard.Configuration = AccessGuard.Configuration(),
         host: String = "127.0.0.1", handle: @escaping Handle
     ) throws {
+        try self.init(limits: limits, access: access, host: host, handler: ClosureHandler(handle))
+    }
+
+    init(
+        limits: ServerLimits = ServerLimits(), access: AccessGuard.Configuration = AccessGuard.Configuration(),
+        host: String = "127.0.0.1", handler: sending any HTTPHandler
+    ) throws {
         let loop = try EventLoop.startThread(name: "test-server")
         self.loop = loop
+        // Nobody else has it: it belongs to the loop from here on.
+        let handler = LoopBound(handler, loop: loop)
         let made: Result<(LoopBound<HTTPServer>, UInt16), ServerError> = loop.sync {
             let server = HTTPServer(
-                loop: loop, limits: limits, accessGuard: AccessGuard(access), handler: ClosureHandler(handle))
+                loop: loop, limits: limits, accessGuard: AccessGuard(access), handler: handler.value)
             guard let address = SocketAddress(numericHost: host, port: 0) else {
                 return .failure(ServerError(.system, "no address"))
             }
