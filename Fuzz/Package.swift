@@ -7,8 +7,8 @@ import PackageDescription
 // To add a target: a folder under Sources/ with one file that has `@c(LLVMFuzzerTestOneInput)`, its name in this list,
 // and a few small seeds in Corpus/<target>.
 let targets = [
-    "FuzzHTTPRequest", "FuzzWebSocketFrames", "FuzzInflate", "FuzzACPAgent", "FuzzClaudeDecoder", "FuzzCodexDecoder",
-    "FuzzLogReader", "FuzzJSON",
+    "FuzzHTTPRequest", "FuzzWebSocketFrames", "FuzzInflate", "FuzzACPAgent", "FuzzClaudeDecoder",
+    "FuzzClaudeTranscript", "FuzzCodexDecoder", "FuzzCodexRollout", "FuzzLogReader", "FuzzJSON",
 ]
 
 // What is tested has package access. SwiftPM names a package after its folder, so that the name these targets have to

@@ -164,6 +164,14 @@ package struct ClaudeDecoder: Sendable {
         return output
     }
 
+    /// Takes what a line of a transcript says in the words of the stream.
+    mutating func decode(transcript json: JSON, as type: String) -> [NormalizedEvent] {
+        output = Output()
+        dispatch(type, json)
+        defer { output = Output() }
+        return output.events
+    }
+
     /// What came of something that was noted outside of a line (a model that was set, a message taken back).
     mutating func takeOutput() -> Output {
         defer { output = Output() }
