@@ -1,6 +1,6 @@
 import EventLog
 import EventLoop
-import HTTP1
+package import HTTP1
 import HubProtocol
 import JSON
 package import Server
@@ -8,6 +8,9 @@ package import Sessions
 
 /// Answers every request of the API: finds the route, has it carried out, and gives the answer its form.
 package final class APIHandler: HTTPHandler {
+    /// Where bodies may be larger than elsewhere: logs come in here.
+    package static let uploadPath = "/api/v1/sessions/import"
+
     let service: SessionService
     let hub: StreamHub
     let providers: any ProviderDirectory
@@ -33,9 +36,14 @@ package final class APIHandler: HTTPHandler {
         hub.providers = providers
         addCoreRoutes(to: &router)
         addProviderRoutes(to: &router)
+        addImportRoutes(to: &router)
         addSessionRoutes(to: &router)
         addUsageRoutes(to: &router)
         addTicketRoutes(to: &router)
+    }
+
+    package func receiver(of head: HTTPRequestHead) -> (any HTTPBodyReceiver)? {
+        LogUpload.isUpload(head) ? LogUpload(directory: service.store.directory) : nil
     }
 
     package func handle(_ request: HTTPRequest, _ responder: HTTPResponder) {
@@ -91,7 +99,8 @@ package final class APIHandler: HTTPHandler {
             return try handler(
                 APIRequest(
                     method: request.head.method, parameters: parameters, query: query(of: request.head),
-                    headers: request.head.headers, body: request.body, client: client))
+                    headers: request.head.headers, body: request.body, upload: request.receiver as? LogUpload,
+                    client: client))
         }
     }
 
@@ -141,6 +150,14 @@ package final class APIHandler: HTTPHandler {
                 case .failure(let failure): self?.give(failure, recipient)
                 }
             }
+        case .download(let contentType, let fileName, let source):
+            let download = Download(source)
+            let headers: HTTPHeaders = [
+                "content-type": contentType, "content-disposition": "attachment; filename=\"\(fileName)\"",
+                "cache-control": "no-store", "x-content-type-options": "nosniff",
+            ]
+            guard let stream = recipient.responder.stream(headers: headers, observer: download) else { return }
+            download.begin(stream)
         case .eventStream(let begin):
             let client = EventStreamClient(hub: hub)
             let headers: HTTPHeaders = [

@@ -12,6 +12,8 @@ struct APIRequest {
     let query: Fields
     let headers: HTTPHeaders
     let body: [UInt8]
+    /// A body that was not collected.
+    let upload: LogUpload?
     let client: ClientIdentity
 
     func fields() throws(Failure) -> Fields { try Fields(body: body) }
@@ -26,6 +28,8 @@ enum APIReply {
     indirect case kept(Session, APIReply)
     /// The answer needs something that takes time; the closure is called with the function that gives it.
     case later((@escaping (Result<APIReply, Failure>) -> Void) -> Void)
+    /// An answer made piece by piece, as the client takes it.
+    case download(contentType: String, fileName: String, Download.Source)
     /// A stream of server-sent events.
     case eventStream((EventStreamClient, ResponseStream) -> Void)
 }
@@ -34,14 +38,17 @@ extension Failure {
     /// The HTTP status of an error, by its code.
     var httpStatus: Int {
         switch code {
-        case "invalid_json", "invalid_request", "missing_field", "unknown_type": 400
+        case "invalid_json", "invalid_request", "missing_field", "unknown_type", "invalid_log": 400
         case "token_required": 401
         case "origin_not_allowed", "forbidden": 403
-        case "not_found", "session_not_found", "request_not_found", "provider_not_found": 404
+        case "not_found", "session_not_found", "request_not_found", "provider_not_found",
+            "native_session_not_found":
+            404
         case "method_not_allowed": 405
         case "already_resolved", "busy", "already_started", "turn_not_queued", "nothing_to_retry",
             "provider_not_installed", "provider_disabled", "provider_too_old", "unknown_adapter", "not_installed",
-            "not_installing", "no_login", "no_install_recipe", "install_requirement_missing", "budget_exceeded":
+            "not_installing", "no_login", "no_install_recipe", "install_requirement_missing", "budget_exceeded",
+            "not_importable":
             409
         case "payload_too_large": 413
         case "wrong_host": 421

@@ -82,7 +82,7 @@ extension APIHandler {
         router.add(.get, "sessions/*/events") { [self] request throws(Failure) in try events(request) }
     }
 
-    private func record(of session: Session) -> JSONObject {
+    func record(of session: Session) -> JSONObject {
         var record = service.record(of: session.shown)
         record["messages"] = .array(session.newestMessages())
         return record

@@ -192,6 +192,8 @@ package final class StreamHub: SessionObserver {
         for feed in feeds { feed.offer(frame, of: session.id, isEphemeral: true) }
     }
 
+    package func importProgressed(_ progress: ImportProgress) { broadcast("session:import", progress.json) }
+
     package func session(_ session: Session, failed failure: Failure) {
         broadcast("session:error", sessionId: session.id, failure.json)
     }

@@ -12,6 +12,8 @@ final class HTTPConnection {
         var headers: [(String, String)]
         var body: [UInt8]?
         var timeout: Duration
+        /// Takes the body of a good answer part by part, so that it may be of any length.
+        var onBody: (@Sendable (UnsafeRawBufferPointer) -> Void)?
         var answer: Answer
     }
 
@@ -29,11 +31,18 @@ final class HTTPConnection {
     private var parser = HTTPResponseParser(limits: limits)
     private var head: HTTPResponseHead?
     private var body: [UInt8] = []
+    /// A large body, until the daemon has said that it takes it.
+    private var heldBody: [UInt8]?
     private var isClosed = false
 
     /// Requests that may wait; more of them is a mistake of the program.
     private static let waitingLimit = 1024
     private static let limits = HTTPLimits(headerBytes: 64 << 10, bodyBytes: 256 << 20)
+    /// Bytes of a body from which on the daemon is asked first: one that it refuses would be sent in vain, and its answer
+    /// be lost with the connection.
+    private static let askingBytes = 1 << 20
+    /// For a body that isn't kept.
+    private static let unlimited = HTTPLimits(headerBytes: 64 << 10, bodyBytes: .max)
     /// A connection idle for longer is not trusted with a request that can't be repeated.
     private static let trustedIdle = Duration.seconds(2)
 
@@ -102,6 +111,8 @@ final class HTTPConnection {
         if let token = endpoint.token { headers.append("authorization", "Bearer " + token) }
         if request.body != nil { headers.append("content-type", "application/json") }
         for (name, value) in request.headers { headers.set(name, value) }
+        let asksFirst = (request.body?.count ?? 0) >= HTTPConnection.askingBytes
+        if asksFirst { headers.append("expect", "100-continue") }
         var bytes: [UInt8] = []
         do throws(HTTPEncodeError) {
             try HTTPRequestEncoder.writeHead(
@@ -110,7 +121,9 @@ final class HTTPConnection {
         } catch {
             return finish(.failure(HubError(.invalidAnswer, error.message)))
         }
-        if let body = request.body { bytes.append(contentsOf: body) }
+        heldBody = asksFirst ? request.body : nil
+        if let body = request.body, !asksFirst { bytes.append(contentsOf: body) }
+        if request.onBody != nil { parser = HTTPResponseParser(limits: HTTPConnection.unlimited) }
         parser.expect(method)
         head = nil
         body = []
@@ -144,8 +157,14 @@ final class HTTPConnection {
 
     private func take(_ event: HTTPResponseParser.Event) {
         switch event {
-        case .head(let head): if head.status >= 200 { self.head = head }
-        case .body(let part): body.append(contentsOf: part)
+        case .head(let head):
+            if head.status >= 200 { self.head = head } else if head.status == 100 { sendHeldBody() }
+        case .body(let part):
+            if let onBody = current?.onBody, head?.status == 200 {
+                onBody(part)
+            } else {
+                body.append(contentsOf: part)
+            }
         case .end:
             guard let head else { return }
             let result = HTTPResult(status: head.status, headers: head.headers.pairs, body: body)
@@ -153,9 +172,14 @@ final class HTTPConnection {
             body = []
             isReused = true
             idleSince = loop.now
-            if !head.keepsAlive { disconnect() }
+            // What was held back belongs to an answered request: it must not be taken for the next one.
+            if !head.keepsAlive || heldBody != nil { disconnect() }
             finish(.success(result))
         }
+    }
+
+    private func sendHeldBody() {
+        if let body = heldBody.take() { socket?.write(body) }
     }
 
     private func ended(_ error: HubError) {
@@ -173,6 +197,7 @@ final class HTTPConnection {
     private func disconnect() {
         socket?.close()
         socket = nil
+        heldBody = nil
         isConnected = false
         isReused = false
         parser = HTTPResponseParser(limits: HTTPConnection.limits)

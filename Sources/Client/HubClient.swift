@@ -65,6 +65,26 @@ public final class HubClient: Sendable {
         return try result.get()
     }
 
+    /// Gets a body of any length part by part; `onBody` is called on the client's thread, for status 200 only. What is
+    /// slow there slows the daemon's sending down.
+    ///
+    /// - Returns: the answer; without its body when that was handed on.
+    /// - Throws: as `request`; parts may have come by then.
+    package func download(
+        _ path: String, timeout: Duration, onBody: @escaping @Sendable (UnsafeRawBufferPointer) -> Void
+    ) async throws(HubError) -> HTTPResult {
+        let (http, loop) = (http, loop)
+        let result: Result<HTTPResult, HubError> = await withCheckedContinuation { continuation in
+            loop.submit {
+                http.value.send(
+                    HTTPConnection.Request(
+                        method: "GET", target: path, headers: [], body: nil, timeout: timeout, onBody: onBody,
+                        answer: { continuation.resume(returning: $0) }))
+            }
+        }
+        return try result.get()
+    }
+
     /// As `request`, for routes below `/api/v1`, with JSON both ways.
     ///
     /// - Throws: also `rejected`, for a status that is not 2xx.

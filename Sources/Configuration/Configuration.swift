@@ -47,6 +47,7 @@ package struct Configuration: Equatable, Sendable {
         package var circuitSeconds = 300.0
         package var maxAttachmentBytes = 5 << 20
         package var carriedBytes = 400 << 10
+        package var maxImportBytes = 256 << 20
         /// Empty for the home folder of the person.
         package var defaultWorkspace = ""
     }

@@ -91,7 +91,7 @@ package enum SettingTable {
             "Header lines of a request; beyond it 431. Browsers send about 20."),
         .integer(
             "server.maxBodyBytes", \.server.maxBodyBytes, 1024...(1 << 30),
-            "Bytes of a request's body; beyond it 413. Room for an imported session."),
+            "Bytes of a request's body; beyond it 413. Imported logs have a limit of their own."),
         .number(
             "server.firstByteSeconds", \.server.firstByteSeconds, 0.1...3600,
             "Seconds a new connection has until the first byte of its first request, then it is closed."),
@@ -180,6 +180,10 @@ package enum SettingTable {
         .integer(
             "sessions.carriedBytes", \.sessions.carriedBytes, 1024...(64 << 20),
             "Bytes of what a provider is told about the turns that others had; less where its context window is small."
+        ),
+        .integer(
+            "sessions.maxImportBytes", \.sessions.maxImportBytes, 1024...(64 << 30), live: false,
+            "Bytes of the largest session that is imported, uploaded or found in a provider's folder; beyond it 413. Longer conversations than this are rare."
         ),
         .text(
             "sessions.defaultWorkspace", \.sessions.defaultWorkspace, .folder,

@@ -9,7 +9,7 @@ import Providers
 import Sessions
 
 /// The providers, as the sessions and the API know them.
-final class Catalogue: ProviderSource, ProviderDirectory {
+final class Catalogue: ProviderSource, ProviderDirectory, ArchiveSource {
     let registry: ProviderRegistry
     /// What the configuration says about new sessions.
     var defaults: [String: SessionState.Choice] = [:]
@@ -46,6 +46,17 @@ final class Catalogue: ProviderSource, ProviderDirectory {
     func limits(of providerId: String) -> ProviderLimits { registry.limits(of: providerId) }
 
     func defaults(of providerId: String) -> SessionState.Choice { defaults[providerId] ?? SessionState.Choice() }
+
+    var archiveProviderIds: [String] { registry.manifests.map(\.id).filter { archive(of: $0) != nil } }
+
+    func archive(of providerId: String) -> (any SessionArchive)? {
+        guard let surroundings = registry.archiveSurroundings(of: providerId) else { return nil }
+        switch surroundings.adapter {
+        case "claude-stream-json": return ClaudeArchive(environment: surroundings.environment)
+        case "codex-app-server": return CodexArchive(environment: surroundings.environment)
+        default: return nil
+        }
+    }
 
     func note(_ quota: Quota, of providerId: String) { registry.note(quota, of: providerId) }
 

@@ -62,6 +62,7 @@ final class Daemon: HubContext, CoreControl {
             loop: loop, store: store, providers: catalogue, settings: settings.sessions, spending: spending)
         let health = service.health
         catalogue.health = { health.json($0) }
+        service.archives = catalogue
         service.auditor = AuditLog(
             path: home.logs + "/audit.log", maxBytes: settings.configuration.log.maxBytes,
             keep: settings.configuration.log.keep)

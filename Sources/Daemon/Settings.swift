@@ -47,6 +47,8 @@ struct Settings {
         limits.http.headerBytes = configuration.server.maxHeaderBytes
         limits.http.headerCount = configuration.server.maxHeaderCount
         limits.http.bodyBytes = configuration.server.maxBodyBytes
+        limits.http.uploadPath = Array(APIHandler.uploadPath.utf8)
+        limits.http.uploadBytes = configuration.sessions.maxImportBytes
         limits.webSocket.frameBytes = configuration.stream.maxMessageBytes
         limits.webSocket.messageBytes = configuration.stream.maxMessageBytes
         // Beside the clients' streams there is room for the requests that they and others make.
@@ -86,6 +88,7 @@ struct Settings {
         settings.maxMessageBytes = configuration.stream.maxMessageBytes
         settings.maxAttachmentBytes = configuration.sessions.maxAttachmentBytes
         settings.carriedBytes = configuration.sessions.carriedBytes
+        settings.maxImportBytes = configuration.sessions.maxImportBytes
         settings.unloadAfter = configuration.sessions.unloadAfter
         settings.stopProviderAfter = configuration.sessions.stopProviderAfter
         settings.resumeAfterQuota = configuration.sessions.resumeAfterQuota

@@ -63,10 +63,13 @@ package protocol SessionObserver: AnyObject {
     func session(_ session: Session, failed failure: Failure)
     /// Something that concerns everybody: a budget that is nearly or wholly used up.
     func workflowEvent(_ event: JSONObject)
+    /// An import has come so far, has ended or has failed.
+    func importProgressed(_ progress: ImportProgress)
 }
 
 extension SessionObserver {
     package func workflowEvent(_ event: JSONObject) {}
+    package func importProgressed(_ progress: ImportProgress) {}
 }
 
 /// Makes conversations with providers: the session layer knows their names only.
@@ -112,6 +115,8 @@ package struct SessionSettings: Sendable {
     /// Seconds after which its provider's process alone is ended; 0: with the session.
     package var stopProviderAfter = 600.0
 
+    /// Bytes of the largest session that is imported.
+    package var maxImportBytes = 256 << 20
     /// Turns that run at once over all sessions; the others wait for their turn, in order.
     package var maxConcurrent = 10
     /// How much rest providers get whose processes fail.

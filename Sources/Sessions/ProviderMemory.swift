@@ -65,6 +65,9 @@ package struct ProviderMemory: Equatable, Sendable {
     /// This session begins as the copy of another: its providers go on from forks of their sessions there.
     mutating func becomeFork() { isOfOrigin = nativeSessionId != nil }
 
+    /// The native session that this session alone goes on with.
+    var ownSessionId: String? { isOfOrigin ? nil : nativeSessionId }
+
     /// Whether it has to be told a turn that ended with this event.
     func misses(turnEndedAt seq: Int, isOwn: Bool) -> Bool {
         seq > toldThrough && (nativeSessionId == nil || !isOwn || seq < since)

@@ -35,6 +35,9 @@ package final class SessionService {
     /// Those known from the last look at the disk and not in memory.
     private var stored: [String: SessionState] = [:]
     private var sweep: LoopTimer?
+    /// Where the sessions are that providers' programs keep by themselves.
+    package weak var archives: (any ArchiveSource)?
+    package private(set) lazy var imports = ImportQueue(service: self)
     package private(set) var turnsCompleted: [TurnStatus: Int] = [:]
 
     package init(
@@ -97,7 +100,7 @@ package final class SessionService {
 
     package var count: Int { stored.count + loaded.count }
     /// Nothing runs, waits or is asked anywhere, nor is anything to be tried again later.
-    package var isQuiet: Bool { parking.isEmpty && loaded.values.allSatisfy(\.isQuiet) }
+    package var isQuiet: Bool { parking.isEmpty && imports.isIdle && loaded.values.allSatisfy(\.isQuiet) }
     package var activeCount: Int { loaded.values.count { $0.state.runningTurn != nil } }
 
     package func state(of sessionId: String) -> SessionState? { loaded[sessionId]?.shown ?? stored[sessionId] }
@@ -112,7 +115,10 @@ package final class SessionService {
         do throws(LogError) { return try load(sessionId) } catch { throw Session.logUnavailable(error) }
     }
 
-    private func load(_ sessionId: String) throws(LogError) -> Session {
+    /// Makes a session known whose log was adopted by the store.
+    func noteStored(_ state: SessionState) { stored[state.sessionId] = state }
+
+    func load(_ sessionId: String) throws(LogError) -> Session {
         let log = try store.open(sessionId)
         let session = Session(log: log, service: self)
         stored[sessionId] = nil
@@ -244,6 +250,7 @@ package final class SessionService {
     /// `done` is called when the last process is gone.
     package func stopAll(grace: Duration, _ done: @escaping () -> Void) {
         isShuttingDown = true
+        imports.cancel()
         sweep?.cancel()
         for session in loaded.values where !session.state.queue.isEmpty && !session.state.isHeld {
             // What waits is for a person to release after the restart, as after a crash.

@@ -281,6 +281,7 @@ package struct SessionState: LogFold, Equatable, Sendable {
         case "queue_ordered": applyOrder(data["order"]?.arrayValue?.compactMap(\.stringValue) ?? [])
         case "paused": isPaused = true
         case "resumed": isPaused = false
+        case "imported": applyImported(data)
         case "queue_held": isHeld = true
         case "queue_released": isHeld = false
         case "withdrawn":
@@ -301,6 +302,16 @@ package struct SessionState: LogFold, Equatable, Sendable {
         choice.mode = data["mode"]?.stringValue ?? choice.mode
         choice.effort = data["effort"]?.stringValue ?? choice.effort
         if choice != Choice() { choices[providerId] = choice }
+    }
+
+    /// What was written elsewhere must not decide what an agent may do here; and a copy must not go on in the native
+    /// sessions of its original.
+    private mutating func applyImported(_ data: JSONObject) {
+        for id in choices.keys { choices[id]?.mode = nil }
+        // Nor begin a turn by itself; what is queued is held when the session is loaded.
+        parked = nil
+        guard data["copy"]?.boolValue == true else { return }
+        for id in memories.keys { memories[id]?.becomeFork() }
     }
 
     /// A first message makes the title until somebody gives one: its first line, cut at 80 characters, without those

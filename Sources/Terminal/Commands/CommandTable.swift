@@ -140,6 +140,28 @@ enum CommandTable {
             help: "Print a session's log", details: "With --json each line is an event as it is in the log.",
             handlesSignals: false, run: SessionCommands.log),
         Command(
+            name: "export", arguments: [session],
+            options: [
+                Option(
+                    "format", value: "FORMAT", help: "jsonl, which can be imported again, or markdown; default jsonl"),
+                Option("output", "o", value: "FILE", help: "The file to write; default: standard output"),
+            ],
+            help: "Write a session's log to a file", details: "A file that is there is replaced when all has come.",
+            run: ArchiveCommands.export),
+        Command(
+            name: "import", arguments: [Argument(name: "FILE|ID", isOptional: true)],
+            options: [
+                Option("from", value: "PROVIDER", help: "From the sessions that claude or codex keeps by itself"),
+                Option("list", "l", help: "List what can be imported, newest first"),
+                Option("limit", "n", value: "N", help: "List at most so many; default 20"),
+            ],
+            help: "Make a session of an exported log, or of one that was made outside",
+            details: """
+                With --from, the ID is that of a session in the list; a beginning that no other has is enough. A session \
+                that was imported before is not imported again; its ID is printed. A FILE of - is standard input.
+                """,
+            run: ArchiveCommands.importSession),
+        Command(
             name: "providers",
             arguments: [Argument(name: "ACTION", isOptional: true), Argument(name: "ID", isOptional: true)],
             options: [

@@ -214,7 +214,12 @@ package final class TestDaemon: @unchecked Sendable {
         var head = "\(method) \(path) HTTP/1.1\r\n"
         if !headers.contains(where: { $0.0.lowercased() == "host" }) { head += "Host: \(authority)\r\n" }
         for (name, value) in headers { head += "\(name): \(value)\r\n" }
-        if let bytes { head += "Content-Type: application/json\r\nContent-Length: \(bytes.count)\r\n" }
+        if let bytes {
+            if !headers.contains(where: { $0.0.lowercased() == "content-type" }) {
+                head += "Content-Type: application/json\r\n"
+            }
+            head += "Content-Length: \(bytes.count)\r\n"
+        }
         try connection.send(Array((head + "Connection: close\r\n\r\n").utf8) + (bytes ?? []))
         guard let response = try connection.response(hasBody: method != "HEAD", within: limit) else {
             throw TestFailure("\(method) \(path): the connection ended without an answer; log: \(log)")
