@@ -37,7 +37,7 @@ extension ACPSession {
         case (.openSession(let sessionId, let replays), .success(let result)):
             opened(sessionId, result, replays: replays)
         case (.newSession, .failure(let error)), (.openSession, .failure(let error)),
-            (.forkSession, .failure(let error)):
+            (.forkSession, .failure(let error)), (.openForkSource, .failure(let error)):
             openFailed(error, purpose: purpose)
         case (.forkSession, .success(let result)):
             guard let sessionId = result["sessionId"]?.stringValue else {
@@ -47,6 +47,7 @@ extension ACPSession {
             early.removeAll { $0["update"].map(ACPDecoder.isConversation) ?? false }
             opened(sessionId, result, replays: false)
             mayReplay = true
+        case (.openForkSource, .success): fork()
         case (.authenticate, let outcome): authenticated(outcome)
         case (.prompt, .success(let result)): promptAnswered(result)
         case (.prompt, .failure(let error)): promptFailed(error)
@@ -63,6 +64,7 @@ extension ACPSession {
         guard let update = params["update"], update.objectValue != nil else {
             return emit(.custom(type: "session_update", data: params))
         }
+        if let forkSource, params["sessionId"]?.stringValue == forkSource, nativeSessionId != forkSource { return }
         if let nativeSessionId, let sessionId = params["sessionId"]?.stringValue, sessionId != nativeSessionId {
             return emit(.custom(type: "foreign_session_update", data: params))
         }

@@ -51,9 +51,7 @@ extension ACPSession {
         guard let known = wanted.resumeNativeSessionId else { return newSession() }
         if wanted.forksNativeSession {
             if capabilities.fork {
-                nativeSessionId = nil
-                hasSeenReplay = false
-                _ = request("session/fork", params(known), .forkSession)
+                fork()
             } else {
                 cannotTakeUp("it cannot fork sessions")
             }
@@ -64,6 +62,13 @@ extension ACPSession {
         } else {
             cannotTakeUp("it cannot take up earlier sessions")
         }
+    }
+
+    func fork() {
+        guard let known = wanted.resumeNativeSessionId else { return }
+        nativeSessionId = nil
+        hasSeenReplay = false
+        _ = request("session/fork", params(known), .forkSession)
     }
 
     private func cannotTakeUp(_ reason: String) {
@@ -127,7 +132,13 @@ extension ACPSession {
         let failure = failure(of: error, provider: configuration.name)
         if failure.code == "authentication_failed" { return logIn(failure) }
         switch purpose {
-        case .openSession, .forkSession: cannotTakeUp(error.message)
+        // mistral-vibe forks only what this process has open.
+        case .forkSession where forkSource == nil && capabilities.resume:
+            guard let known = wanted.resumeNativeSessionId else { return cannotTakeUp(error.message) }
+            forkSource = known
+            let resumes = agent["agentCapabilities"]?["sessionCapabilities"]?["resume"]?.objectValue != nil
+            _ = request(resumes ? "session/resume" : "session/load", params(known), .openForkSource)
+        case .openSession, .forkSession, .openForkSource: cannotTakeUp(error.message)
         default: failStart(failure.code == "invalid_request" ? startFailed(error.message) : failure)
         }
     }

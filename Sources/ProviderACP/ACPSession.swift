@@ -35,6 +35,8 @@ package final class ACPSession: ProviderSession {
         case newSession
         case openSession(String, replays: Bool)
         case forkSession
+        /// The session to be forked, for agents that fork only what they have open.
+        case openForkSource
         case authenticate
         case prompt
         case mode(String)
@@ -77,6 +79,8 @@ package final class ACPSession: ProviderSession {
     /// Some turn has come to an end: there is something to resume.
     var hasHistory = false
     var hasAuthenticated = false
+    /// The session that was opened only to be forked: what is told of it is in the log.
+    var forkSource: String?
     private var hasTriedOlderArguments = false
     /// While `resting`: the process has ended.
     private var isProcessGone = false
@@ -165,6 +169,7 @@ package final class ACPSession: ProviderSession {
         outstanding = [:]
         early = []
         hasAuthenticated = false
+        forkSource = nil
         isProcessGone = false
         do {
             try transport.start(

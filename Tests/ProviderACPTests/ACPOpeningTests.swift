@@ -31,6 +31,26 @@ import Testing
         #expect(talk.session.capabilities.fork)
     }
 
+    @Test func whoForksOnlyWhatIsOpenGetsItOpenedFirst() {
+        let talk = Conversation {
+            $0.resumeNativeSessionId = "old"
+            $0.forksNativeSession = true
+        }
+        talk.session.start()
+        talk.session.send("go", turnId: "t1")
+        talk.agent.answer(
+            "initialize",
+            ["protocolVersion": 1, "agentCapabilities": ["loadSession": true, "sessionCapabilities": ["fork": [:]]]])
+        talk.agent.refuse("session/fork", code: -32602, "No such session")
+        talk.agent.answer("session/load", [:])
+        talk.agent.answer("session/fork", ["sessionId": "s1"])
+        // The history of the one that was opened for it, late.
+        talk.agent.update(
+            ["sessionUpdate": "agent_message_chunk", "content": ["type": "text", "text": "old"]], session: "old")
+        talk.agent.answer("session/prompt", ended)
+        #expect(talk.lines() == ["ready s1 models= modes=", "turnCompleted completed end_turn"])
+    }
+
     @Test(arguments: [true, false]) func whoCannotForkBeginsAnew(_ isOffered: Bool) {
         let talk = Conversation {
             $0.resumeNativeSessionId = "old"
@@ -44,6 +64,7 @@ import Testing
                 "agentCapabilities": isOffered ? ["sessionCapabilities": ["fork": [:]]] : ["loadSession": true],
             ])
         if isOffered { talk.agent.refuse("session/fork", code: -32602, "No such session") }
+        #expect(talk.agent.last("session/load") == nil)
         talk.agent.answer("session/new", ["sessionId": "s1"])
         let lines = talk.lines()
         #expect(lines.first?.hasPrefix("error resume_failed") == true)

@@ -47,8 +47,8 @@ private let vibe = ProcessInfo.processInfo.environment["CODEAI_HUB_TEST_VIBE"]
     }
 
     deinit {
-        api.terminate()
-        api.waitUntilExit()
+        // Not politely: it may have inherited a mask with SIGTERM in it.
+        kill(api.processIdentifier, SIGKILL)
     }
 
     private func key(_ key: String) throws { try home.write(".vibe/.env", "FAKE_KEY=\(key)\n") }
@@ -100,8 +100,8 @@ private let vibe = ProcessInfo.processInfo.environment["CODEAI_HUB_TEST_VIBE"]
     @Test func writesAFile() throws {
         let agent = try agent { $0.mode = "auto-approve" }
         let path = home.path + "/work/new.txt"
-        let lines = try durable(agent, #"call write_file {"file_path":"\#(path)","content":"words\n"}"#)
-        #expect(home.read("work/new.txt") == "words\n")
+        let lines = try durable(agent, #"call write_file {"path":"\#(path)","content":"words\n"}"#)
+        #expect(home.read("work/new.txt") == "words\n", "\(lines)")
         // Told once, by whichever of the two ways.
         #expect(lines.filter { $0.hasPrefix("diff ") }.count == 1)
         try agent.stop()
@@ -132,7 +132,8 @@ private let vibe = ProcessInfo.processInfo.environment["CODEAI_HUB_TEST_VIBE"]
             $0.resumeNativeSessionId = id
             $0.forksNativeSession = true
         }
-        #expect(try durable(fork, "say third").first == #"message t1.m1 assistant "third""#)
+        let third = try durable(fork, "say third")
+        #expect(third.first == #"message t1.m1 assistant "third""#, "\(third)")
         #expect(fork.nativeSessionId != id)
         try fork.stop()
     }
