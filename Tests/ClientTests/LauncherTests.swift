@@ -10,9 +10,8 @@ struct LauncherTests {
     private func launcher(_ script: String) throws -> (TemporaryFolder, DaemonLauncher) {
         let folder = try TemporaryFolder("launcher")
         try folder.write("core/placeholder", "")
-        try folder.write("daemon.sh", "#!/bin/sh\n" + script + "\n")
         let program = folder.path + "/daemon.sh"
-        try FileManager.default.setAttributes([.posixPermissions: 0o700], ofItemAtPath: program)
+        try writeProgram(program, "#!/bin/sh\n" + script + "\n")
         var launcher = DaemonLauncher(home: HubHome(path: folder.path), executable: program)
         launcher.patience = .seconds(20)
         return (folder, launcher)
@@ -31,7 +30,7 @@ struct LauncherTests {
 
     @Test("a daemon that never answers is given up")
     func silent() async throws {
-        var (folder, launcher) = try launcher("exec sleep 2")
+        var (folder, launcher) = try launcher("exec sleep 20")
         defer { withExtendedLifetime(folder) {} }
         launcher.patience = .milliseconds(300)
         await #expect { _ = try await launcher.ensureRunning() } throws: {

@@ -90,8 +90,7 @@ import Testing
         ]
         let daemon = try TestDaemon(environment: secrets.mapValues { "secret of \($0)" })
         let agent = "#!/bin/sh\ncase \"$1\" in *version*) echo 99.0.0;; *) exec sleep 300;; esac\n"
-        try daemon.folder.write("agent", agent)
-        chmod(daemon.folder.path + "/agent", 0o755)
+        try writeProgram(daemon.folder.path + "/agent", agent)
         let mine = #"{"adapter":"acp","command":["x"],"passEnvironment":["MINE_*"],"isolatedHome":true}"#
         try daemon.folder.write("hub/providers/mine/module.json", mine)
         daemon.environment["XDG_RUNTIME_DIR"] = "/run/user/1"

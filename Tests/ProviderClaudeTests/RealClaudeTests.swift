@@ -15,8 +15,7 @@ struct RealClaudeTests {
     /// A program that behaves as no Claude should.
     private func fakeClaude(_ script: String) throws -> String {
         let path = NSTemporaryDirectory() + "claude-\(UUID().uuidString)"
-        try ("#!/bin/sh\n" + script).write(toFile: path, atomically: true, encoding: .utf8)
-        try FileManager.default.setAttributes([.posixPermissions: 0o755], ofItemAtPath: path)
+        try writeProgram(path, "#!/bin/sh\n" + script)
         return path
     }
 

@@ -1,4 +1,5 @@
 import Foundation
+import TestSupport
 
 /// A program that behaves as no Codex should: an app-server in Python, scripted by what it is sent.
 enum FakeCodex {
@@ -6,9 +7,7 @@ enum FakeCodex {
     /// - Parameter opening: statements run before anything else, with `line` printing a line as it is.
     static func make(in folder: String, opening: String = "") throws -> String {
         let path = folder + "/fake-codex-\(UUID().uuidString)"
-        try (source.replacingOccurrences(of: "OPENING", with: opening)).write(
-            toFile: path, atomically: true, encoding: .utf8)
-        try FileManager.default.setAttributes([.posixPermissions: 0o755], ofItemAtPath: path)
+        try writeProgram(path, source.replacingOccurrences(of: "OPENING", with: opening))
         return path
     }
 

@@ -211,8 +211,7 @@ import Testing
 
     @Test func aLinkToElsewhereIsNotOurs() throws {
         let fixture = try fixture(makes("2.1"))
-        try fixture.folder.write("elsewhere/bin/tool", "#!/bin/sh\necho 9.0\n")
-        chmod(fixture.folder.path + "/elsewhere/bin/tool", 0o755)
+        try writeProgram(fixture.folder.path + "/elsewhere/bin/tool", "#!/bin/sh\necho 9.0\n")
         symlink(fixture.folder.path + "/elsewhere", fixture.hub + "/providers/tool/current")
         let versions = InstalledVersions(folder: fixture.hub + "/providers/tool")
         #expect(versions.current == nil)

@@ -50,10 +50,7 @@ struct ProviderRegistryTests {
     }
 
     private func program(_ folder: TemporaryFolder, _ name: String, _ script: String) throws {
-        try FileManager.default.createDirectory(atPath: folder.path + "/bin", withIntermediateDirectories: true)
-        let path = folder.path + "/bin/" + name
-        try ("#!/bin/sh\n" + script).write(toFile: path, atomically: true, encoding: .utf8)
-        try FileManager.default.setAttributes([.posixPermissions: 0o755], ofItemAtPath: path)
+        try writeProgram(folder.path + "/bin/" + name, "#!/bin/sh\n" + script)
     }
 
     private func module(_ folder: TemporaryFolder, _ id: String, _ text: String) throws {

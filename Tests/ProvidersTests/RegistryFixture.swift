@@ -61,9 +61,7 @@ final class RegistryFixture {
 
     /// Writes a script into the folder's `bin`, which is in PATH.
     func program(_ name: String, _ script: String) throws {
-        let path = folder.path + "/bin/" + name
-        try folder.write("bin/" + name, "#!/bin/sh\n" + script)
-        try FileManager.default.setAttributes([.posixPermissions: 0o755], ofItemAtPath: path)
+        try writeProgram(folder.path + "/bin/" + name, "#!/bin/sh\n" + script)
     }
 
     func modulePath(_ id: String) -> String { hub + "/providers/\(id)/module.json" }

@@ -69,8 +69,7 @@ func garbling(_ program: String, in daemon: TestDaemon) throws -> String {
         echo '[1,2,3]'
         exec '\(program)' "$@"
         """
-    try script.write(toFile: path, atomically: true, encoding: .utf8)
-    try FileManager.default.setAttributes([.posixPermissions: 0o700], ofItemAtPath: path)
+    try writeProgram(path, script)
     return path
 }
 
