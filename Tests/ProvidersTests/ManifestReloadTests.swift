@@ -30,6 +30,19 @@ import Testing
         #expect(fixture.changes == [])
     }
 
+    @Test func aSlowAnswerDoesNotUndoWhatALaterLookFound() throws {
+        let fixture = try RegistryFixture()
+        try fixture.program("agent", "sleep 1; echo 1.0")
+        try fixture.module("mine", #"{"adapter":"acp","command":["agent"],"version":{"arguments":["--version"]}}"#)
+        fixture.registry.look()
+        var answers = 0
+        fixture.registry.check("mine") { answers += 1 }
+        unlink(fixture.folder.path + "/bin/agent")
+        fixture.registry.check("mine") { answers += 1 }
+        try fixture.until("both have answered") { answers == 2 }
+        #expect(fixture.record("mine")["installed"] == false)
+    }
+
     @Test(
         "A broken one never takes a working provider away",
         arguments: [

@@ -26,10 +26,13 @@ extension ProviderRegistry {
     package func check(_ id: String, _ completion: @escaping () -> Void = {}) {
         guard let manifest = manifest(id) else { return completion() }
         watched[manifest.id] = watch(manifest)
+        checksBegun += 1
+        let check = checksBegun
+        latestCheck[manifest.id] = check
         guard let executable = executable(of: manifest) else {
-            return finish(manifest.id, Probe(problem: "not installed"), completion)
+            return finish(manifest.id, check, Probe(problem: "not installed"), completion)
         }
-        probe(executable, manifest) { [weak self] probe in self?.finish(manifest.id, probe, completion) }
+        probe(executable, manifest) { [weak self] probe in self?.finish(manifest.id, check, probe, completion) }
     }
 
     /// Asks a program for its version.
@@ -60,9 +63,10 @@ extension ProviderRegistry {
         }
     }
 
-    private func finish(_ id: String, _ probe: Probe, _ completion: () -> Void) {
-        // The manifest may have been removed meanwhile.
-        if manifest(id) != nil {
+    private func finish(_ id: String, _ check: Int, _ probe: Probe, _ completion: () -> Void) {
+        // The manifest may have been removed meanwhile, and what a later look found is not undone by a slow answer to an
+        // earlier one.
+        if manifest(id) != nil, latestCheck[id] == check {
             probes[id] = probe
             onChange(id)
         }

@@ -57,6 +57,9 @@ package final class ProviderRegistry {
     var overrides: [String: ProviderOverride] = [:]
     var toggles: ProviderToggles
     var probes: [String: Probe] = [:]
+    var checksBegun = 0
+    /// Of each provider the number of the check that was begun last.
+    var latestCheck: [String: Int] = [:]
     var watched: [String: Watched] = [:]
     var sweep: LoopTimer?
     var installations: [String: Installation] = [:]
