@@ -27,6 +27,21 @@ extension APIHandler {
             if let upload = request.upload { return try importUpload(upload, by: request.client) }
             return try importNative(request)
         }
+        router.add(.post, "sessions/*/fork") { [self] request throws(Failure) in
+            let session = try service.session(request.parameters[0])
+            let fields = try request.fields()
+            let seq = try fields.int("atSeq", in: 1...Int.max)
+            let title = try fields.string("title")
+            return .later { [self] done in
+                do throws(Failure) {
+                    try service.imports.fork(session, atSeq: seq, title: title, by: request.client) { [self] in
+                        done($0.map(reply))
+                    }
+                } catch {
+                    done(.failure(error))
+                }
+            }
+        }
         router.add(.get, "sessions/*/export") { [self] request throws(Failure) in try export(request) }
     }
 

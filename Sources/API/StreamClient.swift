@@ -104,10 +104,11 @@ final class StreamClient: WebSocketHandler {
         let command = StreamCommand(type: type, fields: Fields(frame["payload"]?.objectValue ?? [:], outer: frame))
         do throws(Failure) {
             let reply = try command.run(on: self)
-            guard let requestId else { return }
+            guard requestId != nil || reply.isLater else { return }
             reply.whenKept { [weak self] outcome in
                 switch outcome {
                 case .success(let result):
+                    guard let requestId else { return }
                     var payload: JSONObject = ["ok": true]
                     payload["result"] = result
                     self?.send("ack", requestId: requestId, payload)

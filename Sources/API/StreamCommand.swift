@@ -7,14 +7,25 @@ import Sessions
 struct CommandReply {
     var result: JSON?
     var session: Session?
+    /// What takes longer answers by itself.
+    private var later: ((@escaping (Result<JSON?, Failure>) -> Void) throws(Failure) -> Void)?
+
+    /// It is carried out only when its end is asked for.
+    var isLater: Bool { later != nil }
 
     init(_ result: JSON? = nil, keptBy session: Session? = nil) {
         self.result = result
         self.session = session
     }
 
+    init(later: @escaping (@escaping (Result<JSON?, Failure>) -> Void) throws(Failure) -> Void) { self.later = later }
+
     /// Runs when what was done is in the file: an answer that a crash could make untrue is not given.
     func whenKept(_ body: @escaping (Result<JSON?, Failure>) -> Void) {
+        if let later {
+            do throws(Failure) { try later(body) } catch { body(.failure(error)) }
+            return
+        }
         guard let session else { return body(.success(result)) }
         session.whenAnswerable { [result] in
             body(.success(result))
@@ -73,6 +84,16 @@ struct StreamCommand {
             let session = try session(client)
             try session.withdraw(fields.requiredString("turnId"), by: by)
             return CommandReply(keptBy: session)
+        case "session:fork":
+            let session = try session(client)
+            let seq = try fields.int("atSeq", in: 1...Int.max)
+            let title = try fields.string("title")
+            let service = client.hub.service
+            return CommandReply { done throws(Failure) in
+                try service.imports.fork(session, atSeq: seq, title: title, by: by) { result in
+                    done(result.map { .object(service.record(of: $0.session.shown)) })
+                }
+            }
         case "session:rename":
             let session = try session(client)
             try session.rename(fields.requiredString("title"), by: by)

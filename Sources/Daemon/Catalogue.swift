@@ -37,6 +37,10 @@ final class Catalogue: ProviderSource, ProviderDirectory, ArchiveSource {
         try registry.makeSession(providerId, start)
     }
 
+    func canFork(_ providerId: String) -> Bool {
+        registry.manifest(providerId)?.capabilities["fork"]?.boolValue ?? false
+    }
+
     func name(of providerId: String) -> String { registry.manifest(providerId)?.name ?? providerId }
 
     func contextWindow(of providerId: String, model: String?) -> Int? {

@@ -18,6 +18,33 @@ package struct LogDrafts: Sendable {
     }
 }
 
+extension LogDrafts {
+    /// Reads the first bytes of a log that is there, piece by piece, until `take` returns false.
+    package func readLog(
+        _ sessionId: String, bytes: Int, _ take: (_ piece: [UInt8], _ end: Int) throws(LogError) -> Bool
+    ) throws(LogError) {
+        let fd: Int32
+        do throws(SystemError) {
+            fd = try fileSystem.open(directory + "/" + sessionId + LogFormat.suffix, .read)
+        } catch {
+            throw LogError(error)
+        }
+        defer { fileSystem.close(fd) }
+        var offset = 0
+        while offset < bytes {
+            let piece: [UInt8]
+            do throws(SystemError) {
+                piece = try fileSystem.readAll(fd, offset..<min(bytes, offset + 256 << 10))
+            } catch {
+                throw LogError(error)
+            }
+            if piece.isEmpty { return }
+            offset += piece.count
+            guard try take(piece, offset) else { return }
+        }
+    }
+}
+
 /// A log that was written whole and waits to be adopted.
 package struct BuiltLog<State: LogFold & Sendable>: Sendable {
     package let header: LogHeader

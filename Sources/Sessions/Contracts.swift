@@ -85,12 +85,15 @@ package protocol ProviderSource: AnyObject {
     func contextWindow(of providerId: String, model: String?) -> Int?
     /// What the provider takes at most, as its manifest says.
     func limits(of providerId: String) -> ProviderLimits
+    /// Whether it can begin a new session of its own with what was said in another.
+    func canFork(_ providerId: String) -> Bool
     /// What a new session of this provider is set to when its maker says nothing.
     func defaults(of providerId: String) -> SessionState.Choice
 }
 
 extension ProviderSource {
     package func name(of providerId: String) -> String { providerId }
+    package func canFork(_ providerId: String) -> Bool { false }
     package func contextWindow(of providerId: String, model: String?) -> Int? { nil }
     package func limits(of providerId: String) -> ProviderLimits { ProviderLimits() }
     package func defaults(of providerId: String) -> SessionState.Choice { SessionState.Choice() }

@@ -138,41 +138,41 @@ package final class ImportQueue {
         let source = ImportWorker.Native(
             archive: try archive(of: providerId), providerId: providerId, nativeSessionId: nativeSessionId,
             sessionId: randomUUID())
-        let worker = try startedWorker()
-        begin(key, providerId: providerId, nativeSessionId: nativeSessionId, done)
-        let drafts = service.store.drafts
         let limit = service.settings.maxImportBytes
-        let back = LoopBound((queue: self, client: client), loop: loop)
-        worker.submit { [loop] worker in
-            let report = ImportQueue.reporter(key, back, loop)
-            let result: Result<(log: BuiltLog<SessionState>, importedFrom: String?), Failure>
-            do throws(Failure) {
-                result = .success(
-                    (try worker.build(source, in: drafts, limit: limit, by: client, progress: report), nil))
-            } catch {
-                result = .failure(error)
-            }
-            loop.submit { back.value.queue.finish(key, result, by: client) }
+        try build(key: key, providerId: providerId, nativeSessionId: nativeSessionId, by: client, done) {
+            worker, drafts, report throws(Failure) in
+            (try worker.build(source, in: drafts, limit: limit, by: client, progress: report), nil)
         }
     }
 
     /// Makes a session of an uploaded log.
     package func importLog(_ upload: TemporaryFile, by client: ClientIdentity, _ done: @escaping Done) throws(Failure) {
+        try build(key: "upload/\(nextNumber)", by: client, done) { worker, drafts, report throws(Failure) in
+            try worker.build(upload, in: drafts, by: client, progress: report)
+        }
+    }
+
+    typealias Built = (log: BuiltLog<SessionState>, importedFrom: String?)
+
+    /// Has the worker build a log, and makes a session of it.
+    func build(
+        key: String, providerId: String? = nil, nativeSessionId: String? = nil,
+        audited action: String = "session_imported",
+        by client: ClientIdentity, _ done: @escaping Done,
+        _ body: @escaping @Sendable (ImportWorker, LogDrafts, (Int, Int) -> Void) throws(Failure) -> Built
+    ) throws(Failure) {
         try requireRoom()
-        let key = "upload/\(nextNumber)"
         let worker = try startedWorker()
-        begin(key, providerId: nil, nativeSessionId: nil, done)
+        begin(key, providerId: providerId, nativeSessionId: nativeSessionId, done)
         let drafts = service.store.drafts
         let back = LoopBound((queue: self, client: client), loop: loop)
         worker.submit { [loop] worker in
             let report = ImportQueue.reporter(key, back, loop)
-            let result: Result<(log: BuiltLog<SessionState>, importedFrom: String?), Failure>
-            do throws(Failure) {
-                result = .success(try worker.build(upload, in: drafts, by: client, progress: report))
-            } catch {
+            let result: Result<Built, Failure>
+            do throws(Failure) { result = .success(try body(worker, drafts, report)) } catch {
                 result = .failure(error)
             }
-            loop.submit { back.value.queue.finish(key, result, by: client) }
+            loop.submit { back.value.queue.finish(key, result, audited: action, by: client) }
         }
     }
 
@@ -206,8 +206,7 @@ package final class ImportQueue {
     }
 
     private func finish(
-        _ key: String, _ result: Result<(log: BuiltLog<SessionState>, importedFrom: String?), Failure>,
-        by client: ClientIdentity
+        _ key: String, _ result: Result<Built, Failure>, audited action: String, by client: ClientIdentity
     ) {
         guard let ended = running.removeValue(forKey: key) else {
             // Cancelled meanwhile.
@@ -218,7 +217,7 @@ package final class ImportQueue {
         let outcome: Result<ImportResult, Failure>
         do throws(Failure) {
             let built = try result.get()
-            let session = try service.adopt(built.log, by: client)
+            let session = try service.adopt(built.log, audited: action, by: client)
             progress.status = .completed
             progress.sessionId = session.id
             progress.bytes = progress.totalBytes
@@ -235,7 +234,9 @@ package final class ImportQueue {
 
 extension SessionService {
     /// Makes a session of a log that was built elsewhere.
-    func adopt(_ built: BuiltLog<SessionState>, by client: ClientIdentity) throws(Failure) -> Session {
+    func adopt(
+        _ built: BuiltLog<SessionState>, audited action: String, by client: ClientIdentity
+    ) throws(Failure) -> Session {
         let session: Session
         do throws(LogError) {
             try store.adopt(built)
@@ -246,7 +247,7 @@ extension SessionService {
         }
         var details: JSONObject = ["providerId": JSON(session.state.providerId)]
         details["nativeSessionId"] = session.state.memories[session.state.providerId]?.ownSessionId.map { JSON($0) }
-        audit("session_imported", by: client, session: session, details: details)
+        audit(action, by: client, session: session, details: details)
         observer?.sessionCreated(session)
         return session
     }

@@ -94,7 +94,7 @@ final class ImportWorker: Sendable {
         }
     }
 
-    private func goOn() throws(LogError) {
+    func goOn() throws(LogError) {
         if isCancelled.load(ordering: .relaxed) { throw LogError(.closed, "cancelled") }
     }
 

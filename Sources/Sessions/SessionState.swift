@@ -287,6 +287,7 @@ package struct SessionState: LogFold, Equatable, Sendable {
         case "withdrawn":
             guard let turnId = data["turnId"]?.stringValue else { break }
             queue.removeAll { $0.turnId == turnId }
+        case "forked": applyForked(data)
         default: break
         }
     }

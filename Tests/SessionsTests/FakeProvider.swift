@@ -72,6 +72,8 @@ final class FakeProviders: ProviderSource {
 
     var limits = ProviderLimits()
     func limits(of providerId: String) -> ProviderLimits { limits }
+    var canFork = false
+    func canFork(_ providerId: String) -> Bool { canFork }
     var contextWindow: Int?
     func contextWindow(of providerId: String, model: String?) -> Int? { contextWindow }
     func note(_ quota: Quota, of providerId: String) {}

@@ -400,7 +400,8 @@ struct FakeScript {
     /// `[[name:argument]]`, where the argument may hold brackets of its own as long as they match.
     static func directives(_ text: String) -> [Directive] {
         var directives: [Directive] = []
-        var rest = text[...]
+        // What was said to others is told, not asked for.
+        var rest = text.ranges(of: "</conversation>").last.map { text[$0.upperBound...] } ?? text[...]
         while let open = rest.firstRange(of: "[[") {
             var depth = 0
             var isInString = false

@@ -114,6 +114,14 @@ enum CommandTable {
             help: "Go on with another provider, which is told what was said",
             run: RecoveryCommands.switchProvider),
         Command(
+            name: "fork", arguments: [session],
+            options: [
+                Option("at", value: "SEQ", help: "The last event of the copy; without it, the newest"),
+                Option("title", value: "TITLE", help: "Its title"),
+            ],
+            help: "Go on from a point of a session in a copy of it; prints the copy's ID",
+            run: RecoveryCommands.fork),
+        Command(
             name: "pause", arguments: [session], help: "Begin no turn of a session until it is resumed",
             run: RecoveryCommands.pause),
         Command(

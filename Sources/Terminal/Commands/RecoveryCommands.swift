@@ -42,6 +42,16 @@ enum RecoveryCommands {
         }
     }
 
+    @Sendable static func fork(_ invocation: Invocation) async throws(CommandFailure) -> ExitCode {
+        var body: JSONObject = [:]
+        body["title"] = invocation.options["title"].map { JSON($0) }
+        if let text = invocation.options["at"] {
+            guard let seq = Int(text), seq > 0 else { throw .usage("--at takes the number of an event") }
+            body["atSeq"] = JSON(seq)
+        }
+        return try await change(invocation, "POST", "fork", .object(body)) { RequestText.plain($0["id"]) }
+    }
+
     @Sendable static func pause(_ invocation: Invocation) async throws(CommandFailure) -> ExitCode {
         try await change(invocation, "POST", "pause", [:]) { _ in "Paused: what is sent waits." }
     }
