@@ -142,13 +142,21 @@ extension CodexSession {
             emit(.turnCompleted(TurnOutcome(status: .interrupted, stopReason: "not_sent")))
             return flush()
         }
-        // Between two parts of a turn: there is no second one then.
-        if heldOutcome != nil, !isWorking { isInterrupting = true }
+        // Between two parts of a turn: there is no second one then. What was added may never be answered for.
+        if heldOutcome != nil, !isWorking, !isInterrupting {
+            isInterrupting = true
+            awaitInterrupt()
+        }
         // An interrupt of an idle thread isn't answered, and would meet the next turn.
-        guard phase == .ready, let server, isWorking, !isInterrupting else { return }
+        guard phase == .ready, isWorking, !isInterrupting else { return }
         isInterrupting = true
-        interruptTimer = loop.schedule(after: server.limits.interruptTime) { [weak self] in self?.interruptTimedOut() }
+        awaitInterrupt()
         askInterrupt()
+    }
+
+    private func awaitInterrupt() {
+        guard let server else { return }
+        interruptTimer = loop.schedule(after: server.limits.interruptTime) { [weak self] in self?.interruptTimedOut() }
     }
 
     /// As soon as the turn is known to run.
@@ -159,7 +167,7 @@ extension CodexSession {
     }
 
     private func interruptTimedOut() {
-        guard phase == .ready, isWorking else { return }
+        guard phase == .ready, isWorking || heldOutcome != nil else { return }
         emit(.status(type: "interrupt_escalated", data: ["reason": "no answer to the interrupt"]))
         flush()
         server?.terminate()

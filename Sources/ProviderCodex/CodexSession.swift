@@ -161,12 +161,25 @@ package final class CodexSession: ProviderSession {
             if held.count < CodexSession.heldLimit { held.append(message) }
             return
         }
+        // A prompt that waits for the end of a turn that nobody sent has its own end to come.
+        var isOvertaken = false
+        if case .unsolicited? = decoder?.turn { isOvertaken = heldPrompt != nil }
         guard let output = decoder?.decode(message) else { return }
         for effect in output.effects { prepare(effect) }
         for event in output.events {
-            if case .turnCompleted(let outcome) = event { turnCompleted(outcome) } else { emit(event) }
+            if case .turnCompleted(let outcome) = event {
+                if isOvertaken { emit(CodexSession.background(outcome)) } else { turnCompleted(outcome) }
+            } else {
+                emit(event)
+            }
         }
         for effect in output.effects { perform(effect) }
+    }
+
+    private static func background(_ outcome: TurnOutcome) -> NormalizedEvent {
+        var data: JSONObject = ["status": JSON(outcome.status.rawValue)]
+        data["usage"] = outcome.usage.map { .object($0.json) }
+        return .status(type: "background_turn_completed", data: data)
     }
 
     func takeHeld() {

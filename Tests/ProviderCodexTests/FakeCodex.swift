@@ -76,6 +76,17 @@ enum FakeCodex {
                          "params": {"threadId": thread, "turnId": turn, "itemId": "c", "command": "x"}})
                     say({"id": 5, "method": "account/chatgptAuthTokens/refresh", "params": {}})
                     say({"id": 6, "method": "currentTime/read", "params": {"threadId": thread}})
+                elif words == "wake":
+                    # A turn of its own follows, until somebody says so.
+                    answer(); begin(); end("completed")
+                    turn = "turn-own"
+                    begin()
+                    while not os.path.exists("go"): time.sleep(0.01)
+                    end("completed")
+                elif words == "deaf to additions":
+                    answer(); begin(); delta("stuck")
+                    # The addition is never answered, though the turn ends.
+                    sys.stdin.readline(); end("completed")
                 elif words == "twice":
                     answer(); begin(); end("completed"); end("completed")
                 else:

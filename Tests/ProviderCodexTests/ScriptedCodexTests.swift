@@ -102,6 +102,42 @@ struct ScriptedCodexTests {
         #expect(ends == 2)
     }
 
+    @Test func aTurnOfItsOwnDoesNotEndTheOneThatWaits() throws {
+        let (stage, folder) = try stage()
+        defer { withExtendedLifetime(folder) { stage.close() } }
+        let live = stage.open()
+        live.send("wake")
+        _ = try live.turnEnd()
+        _ = try live.next("turn_started") { if case .turnStarted = $0 { true } else { nil } }
+        let isSent = try live.ask { session in
+            session.send(Prompt("and on"), turnId: "t2")
+            return true
+        }
+        #expect(isSent)
+        try "".write(toFile: stage.workspace + "/go", atomically: true, encoding: .utf8)
+        #expect(try live.status("background_turn_completed")["status"] == "completed")
+        #expect(try live.message() == "and on")
+        #expect(try live.turnEnd().status == .completed)
+        #expect(live.all.count { if case .turnCompleted = $0 { true } else { false } } == 2)
+    }
+
+    @Test func anAdditionThatIsNeverAnsweredIsGivenUpByAnInterrupt() throws {
+        let (stage, folder) = try stage(limits: shortLimits)
+        defer { withExtendedLifetime(folder) { stage.close() } }
+        let live = stage.open()
+        live.send("deaf to additions")
+        _ = try live.next("chunk") { if case .chunk = $0 { true } else { nil } }
+        let isTaken = try live.ask { session in session.steer(Prompt("late words")) }
+        #expect(isTaken)
+        _ = try live.next("message") { if case .message = $0 { true } else { nil } }
+        live.interrupt()
+        _ = try live.status("interrupt_escalated")
+        guard case .exited = try live.waitForEnd() else {
+            Issue.record("it did not end")
+            return
+        }
+    }
+
     @Test func aTurnEndsOnce() throws {
         let (stage, folder) = try stage()
         defer { withExtendedLifetime(folder) { stage.close() } }
