@@ -75,7 +75,10 @@ extension ACPSession {
         defer { close(folder) }
         var specification = ProcessSpecification(
             executable: command, arguments: arguments, environment: configuration.environment)
-        for (name, value) in try ACPSession.environment(params) { specification.environment[name] = value }
+        // Not those of the hub: by them what an agent has started is found when it has to end.
+        for (name, value) in try ACPSession.environment(params) where !name.hasPrefix("CODEAI_HUB_") {
+            specification.environment[name] = value
+        }
         if arguments.isEmpty, ACPSession.needsShell(command) {
             let bash = ExecutableLookup.find("bash", searchPath: specification.environment["PATH"] ?? "/usr/bin:/bin")
             specification.executable = bash ?? "/bin/sh"

@@ -147,11 +147,16 @@ import Testing
     @Test func aCommandRunsAndIsToldOf() throws {
         let talk = opened()
         let id = terminal(
-            talk, ["args": ["-j", "2"], "env": [["name": "A", "value": "1"]], "cwd": JSON(root)])
+            talk,
+            [
+                "args": ["-j", "2"], "cwd": JSON(root),
+                "env": [["name": "A", "value": "1"], ["name": "CODEAI_HUB_OWNER", "value": "nobody"]],
+            ])
         let command = try #require(talk.commands.all.first)
         #expect(command.specification.executable == "make")
         #expect(command.specification.arguments == ["-j", "2"])
         #expect(command.specification.environment["A"] == "1")
+        #expect(command.specification.environment["CODEAI_HUB_OWNER"] != "nobody")
         #expect(command.specification.workingDirectory?.hasPrefix("/proc/self/fd/") == true)
         #expect(
             talk.lines() == [
