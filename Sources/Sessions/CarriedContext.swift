@@ -56,7 +56,7 @@ struct CarriedContext: Equatable {
         }
         self.turns = parts.count
         // Turns are numbered: those before the first that was read are known by its number.
-        let unread = isComplete ? 0 : max(0, (turns.first?.number ?? 1) - 1)
+        let unread = isComplete ? 0 : (turns.first?.number ?? 1) - 1
         omitted = turns.count - parts.count + unread
         through = newest.end
         providerIds = []
@@ -81,8 +81,8 @@ private struct ContextTurn {
     var end = 0
     var records: [EventRecord] = []
 
-    /// Turns are called `t1`, `t2`, ...
-    var number: Int? { Int(turnId.dropFirst()) }
+    /// Turns are called `t1`, `t2`, ... Imported ones may be called anything: the number is of a size to count with.
+    var number: Int? { Int(turnId.dropFirst()).map { min(max(1, $0), 1 << 32) } }
 
     /// In the order in which they ended.
     static func turns(in records: [EventRecord]) -> [ContextTurn] {

@@ -241,6 +241,9 @@ extension SessionService {
         do throws(LogError) {
             try store.adopt(built)
             noteStored(built.state)
+            // Deleted here before, it is back: what it cost must not count twice.
+            spending.archive.giveBack(built.header.sessionId)
+            spending.forgetSum()
             session = try load(built.header.sessionId)
         } catch {
             throw Session.logUnavailable(error)

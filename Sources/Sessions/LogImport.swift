@@ -69,7 +69,14 @@ struct LogImport {
         } catch {
             throw Session.logUnavailable(error)
         }
+        let state = builder.state
+        guard max(state.queue.count, state.pending.count, state.openTools.count) <= LogImport.openLimit else {
+            throw .badLog(line: line, "more than \(LogImport.openLimit) messages, requests or tools are open")
+        }
     }
+
+    /// Messages that wait, requests, and tools without a result, each: all of them are in memory, at every start.
+    static let openLimit = 1000
 
     /// Ends the log with where it came from.
     mutating func finish(at now: Timestamp, by client: ClientIdentity) throws(Failure) -> BuiltLog<SessionState> {

@@ -29,6 +29,9 @@ package final class Spending {
         return spent
     }
 
+    /// A session came from elsewhere with costs of its own: the sum is to be made anew.
+    func forgetSum() { today = nil }
+
     /// More was spent on the day whose sum is known.
     func add(_ cost: Money) { today?.spent += cost }
 }

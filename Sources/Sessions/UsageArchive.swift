@@ -82,7 +82,7 @@ package final class UsageArchive {
         }
     }
 
-    /// The session was not deleted after all.
+    /// The session was not deleted after all, or was imported again.
     func giveBack(_ sessionId: String) { ledgers[sessionId] = nil }
 
     private static func line(_ id: String, _ ledger: UsageLedger, _ deletedAt: Timestamp?) -> [UInt8] {

@@ -70,6 +70,7 @@ package struct UsageLedger: Equatable, Sendable {
             case "background_turn_completed": add(record, providerId)
             // What was copied from another session was paid for there.
             case "forked": self = UsageLedger()
+            case "imported": if record.data["copy"] == true { self = UsageLedger() }
             default: break
             }
         default: break

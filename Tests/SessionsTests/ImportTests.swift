@@ -305,6 +305,62 @@ private final class Archives: ArchiveSource {
         #expect(try logFiles() == ["\(session.id).jsonl"])
     }
 
+    @Test func whatItCostCountsOnce() throws {
+        let session = try fixture.makeSession()
+        try fixture.send("hello", to: session)
+        fixture.provider.say(.turnCompleted(TurnOutcome(status: .completed, usage: Usage(costUsd: 0.5))))
+        fixture.turn()
+        #expect(fixture.service.spentToday == Money(usd: 0.5))
+        let log = try text(of: session)
+        // A copy was paid for as the original.
+        #expect(try upload(log).session.state.ledger.isEmpty)
+        #expect(fixture.service.spentToday == Money(usd: 0.5))
+        // One that comes back is no longer a deleted one.
+        try fixture.service.delete(session.id, by: fixture.client)
+        #expect(try upload(log).session.id == session.id)
+        #expect(fixture.service.spentToday == Money(usd: 0.5))
+        #expect(
+            fixture.service.usage(from: fixture.service.today, through: fixture.service.today, by: .day).total.turns
+                == 1)
+        // One from elsewhere brings its own.
+        #expect(try upload(log.replacingOccurrences(of: session.id, with: "elsewhere")).session.id == "elsewhere")
+        #expect(fixture.service.spentToday == Money(usd: 1))
+        try fixture.restart()
+        #expect(fixture.service.spentToday == Money(usd: 1))
+    }
+
+    @Test func aLogInWhichTooMuchIsOpenIsRefused() throws {
+        let session = try fixture.makeSession()
+        var lines = try text(of: session).split(separator: "\n").map(String.init)
+        for seq in 2...1500 {
+            lines.append(
+                #"{"seq":\#(seq),"ts":"2026-11-21T10:00:00.000Z","id":"x\#(seq)","kind":"message","turnId":"t\#(seq)","source":"user","data":{"role":"user","content":"x"}}"#
+            )
+        }
+        let error = #expect(throws: Failure.self) { try upload(lines.joined(separator: "\n")) }
+        #expect(error?.code == "invalid_log")
+        #expect(error?.details["line"] == JSON(1 + 1 + LogImport.openLimit + 1))
+    }
+
+    @Test(arguments: ["t9223372036854775807", "t-9223372036854775808", "t0", "x"])
+    func turnsMayBeCalledAnything(_ turnId: String) {
+        let records = (1...3).flatMap { number in
+            let id = number == 1 ? turnId : "t\(number)"
+            return [
+                EventRecord(
+                    seq: 2 * number, timestamp: .now, id: "x",
+                    draft: EventDraft(
+                        .message, source: .user, turnId: id, providerId: "one",
+                        data: ["role": "user", "content": JSON(String(repeating: "x", count: 2000))])),
+                EventRecord(
+                    seq: 2 * number + 1, timestamp: .now, id: "x",
+                    draft: EventDraft(.turnCompleted, source: .agent, turnId: id, providerId: "one")),
+            ]
+        }
+        let context = CarriedContext(records, isComplete: false, limit: 3000, name: { $0 }) { _, _ in true }
+        #expect(context?.turns == 1 && context?.through == 7)
+    }
+
     @Test func anUnknownProvidersLogIsKept() throws {
         let (_, text) = try exported()
         let result = try upload(text.replacingOccurrences(of: "\"echo\"", with: "\"strange\""))
