@@ -51,9 +51,13 @@ extension Session {
         log.afterCommit { [weak self] in self?.seats[providerId]?.listening.map(tell) }
     }
 
-    /// Interrupts what runs and ends the providers' processes. The next message starts them again.
+    /// Interrupts what runs, gives up what was to be tried again later, and ends the providers' processes. The next
+    /// message starts them again.
     package func stop(by client: ClientIdentity) {
         appendStatus("stop_requested", by: client)
+        unpark(by: client)
+        // However it ends now, nobody else is to try it.
+        if state.runningTurn != nil { isInterrupting = true }
         if !state.queue.isEmpty { hold("the session was stopped") }
         for seat in seats.values { seat.silence() }
         // Unless it has ended by itself meanwhile: a new one is not what was meant.

@@ -4,7 +4,7 @@ package import JSON
 
 extension SessionState {
     /// The version of the checkpoint's form. One of another version is ignored, and the log is folded anew.
-    private static let checkpointVersion = 4
+    private static let checkpointVersion = 5
 
     package var checkpoint: JSON {
         var object: JSONObject = [

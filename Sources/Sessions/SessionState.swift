@@ -200,7 +200,13 @@ package struct SessionState: LogFold, Equatable, Sendable {
         guard let turnId = record.turnId else { return }
         // A turn that nobody sent has no message before it, and takes a number of its own.
         let message = queue.first { $0.turnId == turnId }?.shortened
-        if message == nil { turnCount += 1 } else { unfinished = nil }
+        if message == nil {
+            turnCount += 1
+        } else {
+            // What could be tried again before is past, and so is a time for it.
+            unfinished = nil
+            parked = nil
+        }
         queue.removeAll { $0.turnId == turnId }
         runningTurn = RunningTurn(
             turnId: turnId, startedAt: record.timestamp, providerId: record.draft.providerId ?? providerId,
@@ -267,6 +273,7 @@ package struct SessionState: LogFold, Equatable, Sendable {
             for member in data["providerIds"]?.arrayValue?.compactMap(\.stringValue) ?? [] { join(member) }
         case "steer_queued":
             guard let turnId = data["turnId"]?.stringValue, let seq = data["messageSeq"]?.intValue else { break }
+            parked = nil
             queue.append(
                 QueuedMessage(
                     turnId: turnId, seq: seq, content: data["content"]?.stringValue ?? "",

@@ -23,6 +23,20 @@ import Testing
         fixture.turn()
     }
 
+    @Test func whatAPersonStoppedNobodyElseTries() throws {
+        let (fixture, session) = try fixture()
+        try fixture.send("hello", to: session)
+        try fixture.send("second", to: session)
+        fixture.provider.stopsAtOnce = false
+        session.stop(by: fixture.client)
+        // Its last words are of a failure.
+        fail(fixture, overloaded)
+        fixture.provider.end(.exited(.exited(1), errorTail: ""))
+        fixture.turn()
+        #expect(session.state.providerId == "one" && session.state.isHeld)
+        #expect(session.state.runningTurn == nil && fixture.providers.made.count == 1)
+    }
+
     private let overloaded = Failure.overloaded(provider: "One", message: "busy")
 
     @Test func eachTriesOnceInOrder() throws {

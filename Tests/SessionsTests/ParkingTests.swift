@@ -113,7 +113,7 @@ import Testing
         #expect(fixture.service.state(of: session.id)?.status == .running)
     }
 
-    enum End: CaseIterable { case message, resume, switching, delete }
+    enum End: CaseIterable { case message, resume, switching, stop, delete }
 
     @Test(arguments: End.allCases) func itEndsWhenAPersonDoesSomethingElse(_ end: End) throws {
         let (fixture, session) = try fixture()
@@ -123,6 +123,7 @@ import Testing
         case .message: try fixture.send("two", to: session)
         case .resume: session.resume(by: fixture.client)
         case .switching: try session.switchProvider(to: "other", SessionState.Choice(), by: fixture.client)
+        case .stop: session.stop(by: fixture.client)
         case .delete: try fixture.service.delete(session.id, by: fixture.client)
         }
         fixture.turn()
@@ -142,6 +143,23 @@ import Testing
         fixture.provider.say(.turnCompleted(TurnOutcome(status: .completed)))
         fixture.turn()
         #expect(fixture.provider.calls.last == .send("two", turnId: "t2"))
+    }
+
+    @Test func whatWasAddedTooLateEndsIt() throws {
+        let (fixture, session) = try fixture()
+        try fixture.send("one", to: session)
+        let provider = fixture.provider
+        provider.capabilities.steer = true
+        // On its way to the provider when the turn fails.
+        _ = try session.accept(IncomingMessage("two", mode: .steer), by: fixture.client)
+        provider.say(
+            .error(.quotaExhausted(provider: "Echo", message: "used up", resetsAt: 1_800_000_100, now: 1_800_000_000)),
+            .turnCompleted(TurnOutcome(status: .failed)))
+        fixture.turn()
+        #expect(session.state.runningTurn?.turnId == "t2" && session.state.parked == nil)
+        provider.say(.turnCompleted(TurnOutcome(status: .completed)))
+        fixture.turn()
+        #expect(session.state.status == .idle && fixture.service.isQuiet)
     }
 
     @Test func aResetThatNobodyLivesToSeeIsNone() throws {
