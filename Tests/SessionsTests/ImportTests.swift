@@ -357,7 +357,8 @@ private final class Archives: ArchiveSource {
                     draft: EventDraft(.turnCompleted, source: .agent, turnId: id, providerId: "one")),
             ]
         }
-        let context = CarriedContext(records, isComplete: false, limit: 3000, name: { $0 }) { _, _ in true }
+        let context = CarriedContext(
+            records, isComplete: false, limit: 3000, name: { $0 }, isTold: { _, _ in true })
         #expect(context?.turns == 1 && context?.through == 7)
     }
 
