@@ -7,6 +7,7 @@ case "spawn-and-wait": try SpawnAndWait.run(arguments: Array(CommandLine.argumen
 case "descriptor-limit": try DescriptorLimit.run()
 case "serve": try PlainServer.run(arguments: Array(CommandLine.arguments.dropFirst(2)))
 case "claude": try ClaudeHost.run(arguments: Array(CommandLine.arguments.dropFirst(2)))
+case "models": FakeModels.run()
 default:
     exit(2)
 }
