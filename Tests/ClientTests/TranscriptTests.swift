@@ -27,6 +27,17 @@ private struct Script {
 }
 
 struct TranscriptTests {
+    @Test("what an agent was told of others' turns, and what not")
+    func carriedContext() {
+        var script = Script()
+        script.event(
+            "status",
+            ["type": "context_carried", "from": ["claude\u{1b}[2J"], "turns": 2, "shortened": 1, "omitted": 7])
+        #expect(
+            script.text.contains(
+                "it was told 2 turns of claude␛[2J, 1 turn of them shortened; 7 turns left out for want of room"))
+    }
+
     @Test("a whole turn")
     func turn() {
         var script = Script()

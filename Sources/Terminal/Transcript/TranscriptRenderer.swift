@@ -365,31 +365,7 @@ struct TranscriptRenderer {
     }
 
     private mutating func status(_ data: JSONObject) {
-        func value(_ key: String) -> String { Sanitizer.cleanLine(text(data[key])) }
-        let sentence: String? =
-            switch data["type"]?.stringValue {
-            case "renamed": "renamed: \(value("title"))"
-            case "model": "model: \(value("model"))"
-            case "mode": "mode: \(value("mode"))"
-            case "queue_held": "the queue is held (\(value("reason"))): /resume lets it go on"
-            case "queue_released": "the queue goes on"
-            case "queue_ordered": "the queue was put in another order"
-            case "retry" where data["reason"] == "parked": "trying again, as was said"
-            case "retry" where data["reason"] == "person": "trying again"
-            case "parked" where data["automatic"] == true:
-                "parked: it is tried again at \(Clock.short(value("until")))"
-            case "parked": "parked until \(Clock.short(value("until"))), then somebody has to try again"
-            case "unparked": "it is no longer tried again by itself"
-            case "provider_backoff": "the provider failed and is started again at \(Clock.short(value("until")))"
-            case "fallback": "\(value("from")) failed (\(value("code"))): trying \(value("to"))"
-            case "provider_switched": "\(value("to")) answers from now on"
-            case "paused": "paused"
-            case "resumed": "no longer paused"
-            case "withdrawn": "a queued message was taken back"
-            case "recovered": "the daemon was started again (\(value("reason")))"
-            default: nil
-            }
-        guard let sentence else { return }
+        guard let sentence = StatusText.sentence(data) else { return }
         block(.notice)
         line("· \(sentence)", .dim)
     }
