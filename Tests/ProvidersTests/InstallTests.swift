@@ -53,6 +53,17 @@ import Testing
         fixture.names(fixture.hub + "/providers/tool/versions")
     }
 
+    @Test func whateverLiesBesideATreeATreeIsMade() throws {
+        let folder = try TemporaryFolder("install")
+        let versions = InstalledVersions(folder: folder.path)
+        #expect(try versions.makeTree().hasSuffix("/versions/1"))
+        for name in ["9223372036854775807", "-9223372036854775808", "x", "+7"] {
+            try FileManager.default.createDirectory(
+                atPath: folder.path + "/versions/" + name, withIntermediateDirectories: false)
+        }
+        #expect(try versions.makeTree().hasSuffix("/versions/8"))
+    }
+
     @Test func whatIsInstalledIsInUseWhenItHasSaidItsVersion() throws {
         let fixture = try fixture("echo looking; echo 'half 50%'; sleep 0.3\n" + makes("2.1"))
         #expect(fixture.record("tool")["installed"] == false)

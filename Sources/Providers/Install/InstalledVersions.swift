@@ -57,7 +57,8 @@ struct InstalledVersions {
     /// Makes an empty tree with a number that no other has.
     func makeTree() throws(SystemError) -> String {
         try makeDirectories(versions)
-        let numbers = ProviderFiles.names(in: versions).compactMap { Int($0) }
+        // Whatever else lies there: what was installed may write where it is.
+        let numbers = ProviderFiles.names(in: versions).compactMap { Int($0) }.filter { $0 < 1 << 40 }
         let tree = "\(versions)/\((numbers.max() ?? 0) + 1)"
         guard mkdir(tree, 0o700) == 0 else { throw .current("mkdir \(tree)") }
         return tree
