@@ -90,7 +90,8 @@ extension Configuration {
 
             `~/.codeai-hub/core/config.json`, written with the defaults at the first start, mode 0600. Every key is checked:
             an unknown one or a wrong type is reported with path and line, at the start and by `--check-config`. A change
-            of the file is taken up while the daemon runs; a broken file changes nothing.
+            of the file is taken up while the daemon runs where the table says so, else at the next start; a broken file
+            changes nothing.
 
             Precedence: flag, environment, file, default. Members whose name begins with `//` are comments.
             `config.sample.json` is the same table as a file. This page is made from the table in

@@ -4,7 +4,7 @@ extension Setting {
     typealias Path<Value> = any WritableKeyPath<Root, Value> & Sendable
 
     static func integer(
-        _ key: String, _ path: Path<Int>, _ range: ClosedRange<Int>, live: Bool = true, privileged: Bool = false,
+        _ key: String, _ path: Path<Int>, _ range: ClosedRange<Int>, live: Bool = false, privileged: Bool = false,
         variable: String? = nil, _ summary: String
     ) -> Setting {
         Setting(
@@ -14,7 +14,7 @@ extension Setting {
     }
 
     static func number(
-        _ key: String, _ path: Path<Double>, _ range: ClosedRange<Double>, live: Bool = true,
+        _ key: String, _ path: Path<Double>, _ range: ClosedRange<Double>, live: Bool = false,
         variable: Variable? = nil, _ summary: String
     ) -> Setting {
         Setting(
@@ -22,14 +22,14 @@ extension Setting {
             get: { JSON($0[keyPath: path]) }, set: { $0[keyPath: path] = $1.doubleValue ?? $0[keyPath: path] })
     }
 
-    static func boolean(_ key: String, _ path: Path<Bool>, live: Bool = true, _ summary: String) -> Setting {
+    static func boolean(_ key: String, _ path: Path<Bool>, live: Bool = false, _ summary: String) -> Setting {
         Setting(
             key: key, form: .boolean, summary: summary, isLive: live, isPrivileged: false, variable: nil,
             get: { JSON($0[keyPath: path]) }, set: { $0[keyPath: path] = $1.boolValue ?? $0[keyPath: path] })
     }
 
     static func choice<Choice: RawRepresentable & CaseIterable & Sendable>(
-        _ key: String, _ path: Path<Choice>, live: Bool = true, privileged: Bool = false, variable: String? = nil,
+        _ key: String, _ path: Path<Choice>, live: Bool = false, privileged: Bool = false, variable: String? = nil,
         _ summary: String
     ) -> Setting where Choice.RawValue == String {
         Setting(
@@ -40,7 +40,7 @@ extension Setting {
     }
 
     static func text(
-        _ key: String, _ path: Path<String>, _ rule: SettingForm.TextRule, live: Bool = true,
+        _ key: String, _ path: Path<String>, _ rule: SettingForm.TextRule, live: Bool = false,
         privileged: Bool = false, variable: String? = nil, _ summary: String
     ) -> Setting {
         Setting(
@@ -66,7 +66,7 @@ extension Setting {
         _ summary: String
     ) -> Setting {
         Setting(
-            key: key, form: .texts(rule), summary: summary, isLive: true, isPrivileged: privileged, variable: nil,
+            key: key, form: .texts(rule), summary: summary, isLive: false, isPrivileged: privileged, variable: nil,
             get: { JSON($0[keyPath: path]) },
             set: { $0[keyPath: path] = $1.arrayValue?.compactMap(\.stringValue) ?? [] })
     }
@@ -78,10 +78,10 @@ package enum SettingTable {
     /// In the order of the file; keys of one section stand together.
     package static let settings: [Setting<Configuration>] = [
         .text(
-            "server.host", \.server.host, .host, live: false, privileged: true, variable: "CORE_HOST",
+            "server.host", \.server.host, .host, privileged: true, variable: "CORE_HOST",
             "The address to listen on. Anything but loopback is refused unless TLS and a token are configured."),
         .integer(
-            "server.port", \.server.port, 0...65535, live: false, privileged: true, variable: "CORE_PORT",
+            "server.port", \.server.port, 0...65535, privileged: true, variable: "CORE_PORT",
             "The TCP port to listen on; 0 takes any free one, which clients find in core/endpoint.json."),
         .integer(
             "server.maxHeaderBytes", \.server.maxHeaderBytes, 1024...(1 << 20),
@@ -138,11 +138,11 @@ package enum SettingTable {
             "limits.maxConcurrent", \.limits.maxConcurrent, 1...1000,
             "Turns running at once, over all sessions; more are queued, in order."),
         .number(
-            "limits.installSeconds", \.limits.installSeconds, 1...86_400, live: false,
+            "limits.installSeconds", \.limits.installSeconds, 1...86_400,
             "Seconds that the installation of a provider may take. Room for half a gigabyte over a slow line."),
 
         .choice(
-            "sessions.durability", \.sessions.durability, live: false,
+            "sessions.durability", \.sessions.durability,
             "What a published event survives: the death of the daemon (process), or the loss of power too (power), which costs a disk sync before each publication."
         ),
         .number(
@@ -182,7 +182,7 @@ package enum SettingTable {
             "Bytes of what a provider is told about the turns that others had; less where its context window is small."
         ),
         .integer(
-            "sessions.maxImportBytes", \.sessions.maxImportBytes, 1024...(64 << 30), live: false,
+            "sessions.maxImportBytes", \.sessions.maxImportBytes, 1024...(64 << 30),
             "Bytes of the largest session that is imported, uploaded or found in a provider's folder; beyond it 413. Longer conversations than this are rare."
         ),
         .text(
@@ -190,11 +190,11 @@ package enum SettingTable {
             "The folder of a session that names none, an absolute path; empty for the home folder."),
 
         .number(
-            "budget.perDayUsd", \.budget.perDayUsd, 0...1_000_000,
+            "budget.perDayUsd", \.budget.perDayUsd, 0...1_000_000, live: true,
             "US dollars that all sessions together may cost in a day (UTC); 0 for no limit. A warning comes at 80 %; at 100 % running turns end, and no other begins unless somebody says so."
         ),
         .number(
-            "budget.perSessionUsd", \.budget.perSessionUsd, 0...1_000_000,
+            "budget.perSessionUsd", \.budget.perSessionUsd, 0...1_000_000, live: true,
             "US dollars that a session may cost in its life, as perDayUsd; 0 for no limit. A session can be given a limit of its own."
         ),
 
@@ -204,7 +204,7 @@ package enum SettingTable {
             "Seconds after the last client left when the daemon ends by itself; 0 for never. Not while a turn runs or waits. The environment variable gives milliseconds."
         ),
         .integer(
-            "lifecycle.graceMs", \.lifecycle.graceMs, 0...600_000,
+            "lifecycle.graceMs", \.lifecycle.graceMs, 0...600_000, live: true,
             "Milliseconds that running turns and providers get to end when the daemon is told to stop."),
 
         .choice(

@@ -207,6 +207,8 @@ final class Daemon: HubContext, CoreControl {
         do throws(ConfigurationError) {
             let needsRestart = try configured.readAgain()
             service.setBudget(configured.budget)
+            catalogue.defaults = configured.sessionDefaults
+            catalogue.registry.reload(overrides: configured.providers)
             hub.broadcast("settings:update", settings)
             log.log(.info, "the configuration was read again", ["needsRestart": JSON(needsRestart)])
         } catch {

@@ -111,11 +111,10 @@ struct Settings {
     }
 
     /// Reads the file again and takes over what can change while the daemon runs.
-    /// - Returns: whether there is more in it that can't.
-    mutating func readAgain() throws(ConfigurationError) -> Bool {
+    /// - Returns: the keys of what has changed and can't.
+    mutating func readAgain() throws(ConfigurationError) -> [String] {
         let new = try Configuration.load(path: path, environment: environment, flags: flags, createsMissing: false)
-        configuration.budget = new.budget
-        return configuration != new
+        return configuration.adoptLive(from: new).filter { !$0.isLive }.map(\.key)
     }
 
     var durability: Durability { configuration.sessions.durability == .power ? .power : .process }

@@ -239,15 +239,15 @@ private func compare(_ name: String, _ expected: [UInt8]) throws {
     @Test func liveChangesAreAdoptedAndOthersNamed() throws {
         var running = Configuration()
         let newer = try parse(
-            #"{"server":{"port":1},"log":{"level":"debug"},"providers":{"a":{"model":"m"}}}"#)
+            #"{"server":{"port":1},"budget":{"perDayUsd":5},"providers":{"a":{"model":"m"}}}"#)
         let changes = running.adoptLive(from: newer)
         #expect(
             changes == [
-                .init(key: "server.port", isLive: false), .init(key: "log.level", isLive: true),
+                .init(key: "server.port", isLive: false), .init(key: "budget.perDayUsd", isLive: true),
                 .init(key: "providers.a", isLive: true),
             ])
         #expect(running.server.port == 8080)
-        #expect(running.log.level == .debug)
+        #expect(running.budget.perDayUsd == 5)
         #expect(running.providers["a"]?.model == "m")
         #expect(running.adoptLive(from: newer).map(\.key) == ["server.port"])
     }

@@ -47,6 +47,28 @@ import Testing
         #expect(bad["error"]?["code"] == "provider_not_found")
     }
 
+    @Test func whatTheFileSaysOfProvidersIsTakenUpLive() throws {
+        let daemon = try TestDaemon.running()
+        let client = try daemon.client("watcher")
+        var configuration = try JSON.parse(try #require(daemon.folder.read("hub/core/config.json"))).objectValue ?? [:]
+        func say(_ echo: JSON) throws {
+            configuration["providers"] = ["echo": echo]
+            try daemon.folder.write("hub/core/config.json", JSON.object(configuration).description)
+        }
+        try say(["enabled": false])
+        _ = try client.frame(within: .seconds(60)) {
+            $0.type == "provider:update" && $0["payload"]?["enabled"] == false
+        }
+        // A client's word holds until the file says something else.
+        #expect(try daemon.call("PATCH", "/providers/echo", ["enabled": true])["enabled"] == true)
+        try say(["enabled": true, "mode": "ask"])
+        try eventually("the file is read") {
+            try daemon.call("GET", "/settings")["providers"]?["echo"]?["mode"] == "ask"
+        }
+        #expect(try daemon.call("GET", "/providers/echo")["enabled"] == true)
+        #expect(try daemon.record(try daemon.newSession())["mode"] == "ask")
+    }
+
     @Test func aManifestIsTakenUpLiveAndAMistakeIsShownEverywhere() throws {
         let daemon = try TestDaemon.running()
         let client = try daemon.client("watcher")
