@@ -93,7 +93,8 @@ let package = Package(
         .executableTarget(
             name: "TestPeer",
             dependencies: [
-                "Base", "CLinux", "EventLoop", "Processes", "HTTP1", "WebSocket", "Server", "HubProtocol", "Providers", "TestSupport",
+                "Base", "CLinux", "EventLoop", "Processes", "HTTP1", "WebSocket", "Server", "HubProtocol", "Providers",
+                "TestSupport",
                 "ProviderClaude",
             ],
             path: "Tests/Peer"),
