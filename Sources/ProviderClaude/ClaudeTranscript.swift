@@ -23,6 +23,7 @@ package struct ClaudeTranscript: ArchiveReader {
     /// Reads the lines of a subagent, by its identifier, when its call's result has come.
     private let subagent: (String) -> [LineSplitter.Line]
     private var parent: String?
+    private var subagentsRead: Set<String> = []
 
     private struct Turn {
         var begin: Timestamp?
@@ -239,6 +240,8 @@ package struct ClaudeTranscript: ArchiveReader {
         if parent == nil, let agent = json["toolUseResult"]?["agentId"]?.stringValue,
             let id = blocks.first?["tool_use_id"]?.stringValue
         {
+            // Once each: a line is small, what it refers to can be large.
+            guard subagentsRead.insert(agent).inserted else { return decode("user", json, emit) }
             let before = time
             parent = id
             for line in subagent(agent) { read(line, emit) }

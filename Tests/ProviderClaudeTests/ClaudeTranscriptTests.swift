@@ -93,6 +93,21 @@ import Testing
         #expect(session.times.allSatisfy { $0 != nil })
     }
 
+    @Test func aSubagentIsReadOnce() {
+        let said =
+            #"{"type":"assistant","isSidechain":true,"message":{"id":"m","role":"assistant","content":[{"type":"text","text":"inside"}]}}"#
+        let itself =
+            #"{"type":"user","isSidechain":true,"toolUseResult":{"agentId":"a"},"message":{"role":"user","content":[{"type":"tool_result","tool_use_id":"u1","content":"x"}]}}"#
+        let reader = ClaudeTranscript { agent in
+            agent == "a" ? [.whole(Array(said.utf8)), .whole(Array(itself.utf8))] : []
+        }
+        let result =
+            #"{"type":"user","toolUseResult":{"agentId":"a"},"message":{"role":"user","content":[{"type":"tool_result","tool_use_id":"u1","content":"x"}]}}"#
+        let lines = [#"{"type":"user","message":{"role":"user","content":"go"}}"#] + Array(repeating: result, count: 50)
+        let read = read(reader, Array(lines.joined(separator: "\n").utf8))
+        #expect(read.messages.count { $0.text == "inside" } == 1)
+    }
+
     @Test func subagentsAndBackgroundTasksAreThere() throws {
         let session = try readArchived(second)
         #expect(session.prompts.first?.hasPrefix("Sub ") == true)
