@@ -198,15 +198,3 @@ extension CodexSession {
         }
     }
 }
-
-extension Usage {
-    /// With an earlier part's tokens; the context is as it is now.
-    fileprivate func added(to earlier: Usage?) -> Usage {
-        guard let earlier else { return self }
-        var sum = self
-        sum.input &+= earlier.input
-        sum.output &+= earlier.output
-        sum.cached &+= earlier.cached
-        return sum
-    }
-}

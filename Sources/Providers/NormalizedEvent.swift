@@ -356,3 +356,19 @@ package struct TurnOutcome: Equatable, Sendable {
         self.durationMs = durationMs
     }
 }
+
+extension Usage {
+    /// Two parts of one turn; what describes a moment is of the later.
+    package func added(to earlier: Usage?) -> Usage {
+        guard let earlier else { return self }
+        var sum = self
+        sum.input &+= earlier.input
+        sum.output &+= earlier.output
+        sum.cached &+= earlier.cached
+        sum.costUsd = costUsd.map { $0 + (earlier.costUsd ?? 0) } ?? earlier.costUsd
+        sum.contextUsed = contextUsed ?? earlier.contextUsed
+        sum.contextWindow = contextWindow ?? earlier.contextWindow
+        sum.model = model ?? earlier.model
+        return sum
+    }
+}

@@ -28,34 +28,18 @@ package final class FakeMessagesAPI: @unchecked Sendable {
         package var model: String? { body["model"]?.stringValue }
     }
 
-    package let port: UInt16
+    package var port: UInt16 { server.port }
     package var url: String { "http://127.0.0.1:\(port)" }
 
-    private let listener: Int32
-    private let lock = NSCondition()
-    private var connections: Set<Int32> = []
+    private let lock = NSLock()
     private var recorded: [Request] = []
     private var uses: [String: Int] = [:]
-    private var isStopped = false
     private var counter = 0
+    private var server: LoopbackHTTP!
 
     package init() {
-        let listener = socket(AF_INET, Int32(SOCK_STREAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue), 0)
-        var address = sockaddr_in()
-        address.sin_family = sa_family_t(AF_INET)
-        address.sin_addr.s_addr = UInt32(0x7f00_0001).bigEndian
-        var length = socklen_t(MemoryLayout<sockaddr_in>.size)
-        withUnsafeMutablePointer(to: &address) { pointer in
-            pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { address in
-                precondition(bind(listener, address, length) == 0 && listen(listener, 64) == 0)
-                precondition(getsockname(listener, address, &length) == 0)
-            }
-        }
-        port = UInt16(bigEndian: address.sin_port)
-        self.listener = listener
         signal(SIGPIPE, SIG_IGN)
-        let thread = Thread { [self] in acceptLoop() }
-        thread.start()
+        server = LoopbackHTTP { [unowned self] request, peer in respond(request, peer) }
     }
 
     /// What was asked so far.
@@ -64,68 +48,27 @@ package final class FakeMessagesAPI: @unchecked Sendable {
     /// What was asked with a script.
     package var scripted: [Request] { requests.filter { $0.script != nil } }
 
-    package func stop() {
+    package func stop() { server.stop() }
+
+    private func respond(_ request: LoopbackHTTP.Request, _ peer: LoopbackHTTP.Peer) -> Bool {
+        let body = (try? JSON.parse(request.body)) ?? .null
+        let script = FakeScript(body)
         lock.withLock {
-            isStopped = true
-            shutdown(listener, Int32(SHUT_RDWR))
-            close(listener)
-            for connection in connections { shutdown(connection, Int32(SHUT_RDWR)) }
+            recorded.append(Request(path: request.path, headers: request.headers, body: body, script: script?.text))
         }
-    }
-
-    private func acceptLoop() {
-        while true {
-            let connection = accept(listener, nil, nil)
-            if connection < 0 {
-                if errno == EINTR || errno == ECONNABORTED { continue }
-                return
-            }
-            let goesOn = lock.withLock {
-                if !isStopped { connections.insert(connection) }
-                return !isStopped
-            }
-            guard goesOn else {
-                _ = close(connection)
-                return
-            }
-            Thread { [self] in
-                serve(connection)
-                lock.withLock { _ = connections.remove(connection) }
-                close(connection)
-            }.start()
-        }
-    }
-
-    private func serve(_ connection: Int32) {
-        var buffer: [UInt8] = []
-        while let (head, body) = readRequest(connection, &buffer) {
-            let lines = head.split(separator: "\r\n", omittingEmptySubsequences: false).map(String.init)
-            let path = lines.first?.split(separator: " ").dropFirst().first.map(String.init) ?? "/"
-            var headers: [String: String] = [:]
-            for line in lines.dropFirst() {
-                let parts = line.split(separator: ":", maxSplits: 1)
-                guard parts.count == 2 else { continue }
-                headers[parts[0].lowercased()] = parts[1].trimmingCharacters(in: .whitespaces)
-            }
-            let json = (try? JSON.parse(body)) ?? .null
-            let script = FakeScript(json)
-            lock.withLock {
-                recorded.append(Request(path: path, headers: headers, body: json, script: script?.text))
-            }
-            guard answer(path, json, script, connection) else { return }
-        }
+        return answer(request.path, body, script, peer)
     }
 
     // MARK: Answering
 
     /// Returns whether the connection goes on.
-    private func answer(_ path: String, _ body: JSON, _ script: FakeScript?, _ connection: Int32) -> Bool {
+    private func answer(_ path: String, _ body: JSON, _ script: FakeScript?, _ peer: LoopbackHTTP.Peer) -> Bool {
         guard path.hasPrefix("/v1/messages") else {
             return send(
-                connection, status: 404, [:], ["type": "error", "error": ["type": "not_found_error", "message": "no"]])
+                peer, status: 404, [:], ["type": "error", "error": ["type": "not_found_error", "message": "no"]])
         }
         if path.hasPrefix("/v1/messages/count_tokens") {
-            return send(connection, status: 200, [:], ["input_tokens": 1000])
+            return send(peer, status: 200, [:], ["input_tokens": 1000])
         }
         var blocks: [JSON] = []
         var delay = 0.0
@@ -164,7 +107,7 @@ package final class FakeMessagesAPI: @unchecked Sendable {
                 headers["retry-after"] = directive.options["retry-after"]
                 let message = directive.options["message"] ?? "fake \(status)"
                 return send(
-                    connection, status: status, headers,
+                    peer, status: status, headers,
                     ["type": "error", "error": ["type": JSON(types[status] ?? "api_error"), "message": JSON(message)]])
             case "quota":
                 let window = directive.words.first ?? "five_hour"
@@ -172,7 +115,7 @@ package final class FakeMessagesAPI: @unchecked Sendable {
                 let short = window == "seven_day" ? "7d" : "5h"
                 let prefix = "anthropic-ratelimit-unified"
                 return send(
-                    connection, status: 429,
+                    peer, status: 429,
                     [
                         "\(prefix)-status": "rejected", "\(prefix)-reset": resets,
                         "\(prefix)-representative-claim": window, "\(prefix)-\(short)-status": "rejected",
@@ -183,8 +126,7 @@ package final class FakeMessagesAPI: @unchecked Sendable {
                     ["type": "error", "error": ["type": "rate_limit_error", "message": "quota used up"]])
             case "windows": headers = FakeMessagesAPI.windowHeaders(directive.words)
             case "hang":
-                var byte: UInt8 = 0
-                while read(connection, &byte, 1) > 0 {}
+                peer.hang()
                 return false
             case "drop": drops = true
             default: blocks.append(["type": "text", "text": JSON("unknown directive \(directive.name)")])
@@ -201,9 +143,9 @@ package final class FakeMessagesAPI: @unchecked Sendable {
             ],
         ]
         guard body["stream"]?.boolValue == true else {
-            return drops ? false : send(connection, status: 200, [:], .object(message))
+            return drops ? false : send(peer, status: 200, [:], .object(message))
         }
-        return stream(message, blocks, delay, drops, headers, connection)
+        return stream(message, blocks, delay, drops, headers, peer)
     }
 
     /// Each word is `window=utilization/status`.
@@ -230,18 +172,16 @@ package final class FakeMessagesAPI: @unchecked Sendable {
 
     private func stream(
         _ message: JSONObject, _ blocks: [JSON], _ delay: Double, _ drops: Bool, _ headers: [String: String],
-        _ connection: Int32
+        _ peer: LoopbackHTTP.Peer
     ) -> Bool {
         let more = headers.sorted { $0.key < $1.key }.map { "\($0.key): \($0.value)\r\n" }.joined()
         guard
-            write(
-                connection,
-                Array(
-                    "HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\nrequest-id: req_\(next())\r\nconnection: close\r\n\(more)\r\n"
-                        .utf8))
+            peer.write(
+                "HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\nrequest-id: req_\(next())\r\nconnection: close\r\n\(more)\r\n"
+            )
         else { return false }
         func event(_ json: JSON) -> Bool {
-            write(connection, Array("event: \(json["type"]?.stringValue ?? "")\ndata: \(json)\n\n".utf8))
+            peer.write("event: \(json["type"]?.stringValue ?? "")\ndata: \(json)\n\n")
         }
         var start = message
         start["content"] = []
@@ -303,50 +243,11 @@ package final class FakeMessagesAPI: @unchecked Sendable {
         }
     }
 
-    // MARK: HTTP
-
-    private func readRequest(_ connection: Int32, _ buffer: inout [UInt8]) -> (head: String, body: [UInt8])? {
-        let separator = Array("\r\n\r\n".utf8)
-        var chunk = [UInt8](repeating: 0, count: 65_536)
-        func more() -> Bool {
-            let count = read(connection, &chunk, chunk.count)
-            guard count > 0 else { return false }
-            buffer.append(contentsOf: chunk[..<count])
-            return true
-        }
-        var headEnd: Int?
-        while headEnd == nil {
-            headEnd = buffer.firstRange(of: separator)?.lowerBound
-            if headEnd == nil, !more() { return nil }
-        }
-        let head = String(decoding: buffer[..<headEnd!], as: UTF8.self)
-        buffer.removeFirst(headEnd! + 4)
-        let lengthLine = head.lowercased().components(separatedBy: "\r\n").first { $0.hasPrefix("content-length:") }
-        let length = lengthLine.flatMap { Int($0.dropFirst(15).trimmingCharacters(in: .whitespaces)) } ?? 0
-        while buffer.count < length { if !more() { return nil } }
-        let body = Array(buffer[..<length])
-        buffer.removeFirst(length)
-        return (head, body)
-    }
-
-    private func send(_ connection: Int32, status: Int, _ headers: [String: String], _ body: JSON) -> Bool {
-        let bytes = body.serialize()
-        var head = "HTTP/1.1 \(status) Fake\r\ncontent-type: application/json\r\ncontent-length: \(bytes.count)\r\n"
-        head += "request-id: req_\(next())\r\n"
-        for (name, value) in headers.sorted(by: { $0.key < $1.key }) { head += "\(name): \(value)\r\n" }
-        return write(connection, Array((head + "\r\n").utf8) + bytes)
-    }
-
-    private func write(_ connection: Int32, _ bytes: [UInt8]) -> Bool {
-        var sent = 0
-        while sent < bytes.count {
-            let count = bytes[sent...].withUnsafeBytes {
-                Glibc.send(connection, $0.baseAddress, $0.count, Int32(MSG_NOSIGNAL))
-            }
-            guard count > 0 else { return false }
-            sent += count
-        }
-        return true
+    private func send(
+        _ peer: LoopbackHTTP.Peer, status: Int, _ headers: [String: String], _ body: JSON
+    ) -> Bool {
+        let common = ["content-type": "application/json", "request-id": "req_\(next())"]
+        return peer.answer(status, common.merging(headers) { $1 }, body.serialize())
     }
 }
 
