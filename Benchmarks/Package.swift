@@ -26,6 +26,7 @@ let package = Package(
         .target(name: "CBench", cSettings: gnu, linkerSettings: [.linkedLibrary("crypto")]),
         .executableTarget(name: "load", dependencies: ["CBench"], cSettings: gnu),
         .executableTarget(name: "floor", dependencies: ["CBench"], cSettings: gnu),
+        .executableTarget(name: "agent", dependencies: ["CBench"], cSettings: gnu),
         // What the Swift programs share.
         .target(name: "BenchSupport", packageAccess: false, swiftSettings: settings),
         .executableTarget(

@@ -1,6 +1,8 @@
 #!/usr/bin/env bash
 # Builds and runs the benchmarks: scripts/bench.sh [--quick] [--reference PROGRAM] [NAMES...]; see Benchmarks/README.md.
 # Everything listens on 127.0.0.1, on free ports, and is stopped at the end. Results: doc/tmp/bench/.
+#
+# On a machine that others use meanwhile, BENCH_UNDER='chrt -f 1' runs all that is measured at real-time priority.
 set -euo pipefail
 # shellcheck source=scripts/lib.sh
 source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
@@ -18,4 +20,5 @@ export BENCH_DAEMON
 # 10,000 streams and some more; the programs raise what they may themselves.
 ulimit -n "$(ulimit -Hn)" 2>/dev/null || true
 say "measuring"
-exec "$(swift build "${flags[@]}" --package-path Benchmarks --show-bin-path)/bench" "$@"
+read -ra under <<<"${BENCH_UNDER-}"
+exec "${under[@]}" "$(swift build "${flags[@]}" --package-path Benchmarks --show-bin-path)/bench" "$@"

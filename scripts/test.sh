@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# The whole check: lint, build with warnings as errors, every test, a short run of each fuzz target, and the unit
-# tests once more under AddressSanitizer. Ends with one line: N passed, N failed.
+# The whole check: lint, build with warnings as errors (the benchmarks, too), every test, a short run of each fuzz
+# target, and the unit tests once more under AddressSanitizer. Ends with one line: N passed, N failed.
 #
 #   scripts/test.sh [--quick]      --quick leaves out fuzzing and AddressSanitizer
 set -euo pipefail
@@ -80,6 +80,9 @@ step "lint" scripts/lint.sh
 step "build" swift build --build-tests --explicit-target-dependency-import-check error
 # Without a build the rest would only repeat its errors.
 [[ " ${broken[*]-} " != *" build "* ]] || finish
+
+# A package of its own, which nothing else here would build: only so does it keep up with what it measures.
+step "benchmarks build" swift build --package-path Benchmarks
 
 tests "unit tests" --skip-build --parallel --skip IntegrationTests
 # One at a time: they start daemons, kill them and watch the clock.

@@ -139,11 +139,12 @@ extension ClaudeDecoder {
     }
 
     private mutating func append(_ text: String, to index: Int, of key: String) {
-        guard !text.isEmpty, let thread = threads[key], let block = thread.blocks[index], !block.isClosed else {
-            return
-        }
+        // No copy of the block may be alive when it is added to: that would copy all that was streamed, for each piece.
+        guard !text.isEmpty, let messageId = threads[key]?.messageId, let kind = threads[key]?.blocks[index]?.kind,
+            threads[key]?.blocks[index]?.isClosed == false
+        else { return }
         threads[key]?.blocks[index]?.text += text
-        emit(.chunk(itemId: "\(thread.messageId):\(index)", kind: block.kind, text: text))
+        emit(.chunk(itemId: "\(messageId):\(index)", kind: kind, text: text))
     }
 
     /// The item that an `assistant` block closes: the first streamed block of its kind that is still open, else the

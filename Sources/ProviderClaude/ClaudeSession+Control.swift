@@ -118,10 +118,23 @@ extension ClaudeSession {
     func received(_ bytes: UnsafeRawBufferPointer) {
         var lines: [LineSplitter.Line] = []
         splitter.feed(bytes) { lines.append($0) }
-        for line in lines { take(line) }
+        // Pieces that arrived together are handed on together: clients' work is by frames.
+        var pieces: [NormalizedEvent] = []
+        for line in lines {
+            let output = decoder.decode(line)
+            if output.effects.isEmpty, output.events.allSatisfy(\.isChunk) {
+                pieces += output.events
+            } else {
+                emit(pieces)
+                pieces = []
+                take(output)
+            }
+        }
+        emit(pieces)
     }
 
-    /// Line by line, since what the delegate does about one line may change what the next one means.
+    /// Line by line, since what the delegate does about one line may change what the next one means; only about a piece
+    /// of a text it does nothing.
     func take(_ line: LineSplitter.Line) { take(decoder.decode(line)) }
 
     func take(_ output: ClaudeDecoder.Output) {
@@ -157,5 +170,11 @@ extension ClaudeSession {
             replaceConversation(reason)
         case .requested, .conversationStarted, .turnEnded: break
         }
+    }
+}
+
+extension NormalizedEvent {
+    fileprivate var isChunk: Bool {
+        if case .chunk = self { true } else { false }
     }
 }

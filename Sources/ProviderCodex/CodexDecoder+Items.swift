@@ -154,8 +154,9 @@ extension CodexDecoder {
     }
 
     private mutating func output(_ id: String, _ text: String) {
-        guard !text.isEmpty, let item = open[id] else { return }
-        if item.text.utf8.count < CodexDecoder.toolOutputLimit { open[id]?.text += text }
+        // Not by way of a copy of the item: adding to the text would copy all of it each time.
+        guard !text.isEmpty, let length = open[id]?.text.utf8.count else { return }
+        if length < CodexDecoder.toolOutputLimit { open[id]?.text += text }
         emit(.chunk(itemId: id, kind: .toolOutput, text: text))
     }
 

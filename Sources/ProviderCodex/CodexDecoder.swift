@@ -175,14 +175,15 @@ package struct CodexDecoder: Sendable {
             return custom(method, params)
         }
         switch method {
-        case "turn/started": turnStarted(params)
-        case "turn/completed": turnCompleted(params)
-        case "item/started": itemStarted(params)
-        case "item/completed": itemCompleted(params)
+        // First what nearly all of the output consists of: the cases are compared one after the other.
         case "item/agentMessage/delta", "item/plan/delta", "item/reasoning/summaryTextDelta",
             "item/reasoning/textDelta", "item/commandExecution/outputDelta", "item/reasoning/summaryPartAdded",
             "item/mcpToolCall/progress":
             delta(method, params)
+        case "turn/started": turnStarted(params)
+        case "turn/completed": turnCompleted(params)
+        case "item/started": itemStarted(params)
+        case "item/completed": itemCompleted(params)
         case "turn/plan/updated": plan(params)
         case "turn/diff/updated":
             if params["threadId"]?.stringValue == threadId { turnDiff = params["diff"]?.stringValue }

@@ -54,6 +54,51 @@ extension Bench {
         }
     }
 
+    /// An agent's bytes through the daemon itself, for each adapter; and how soon clients know that it is gone.
+    func pipe() throws {
+        let agents = ["claude", "acp", "codex"]
+        for (title, rate) in [("100 deltas/s each", 100), ("1000 deltas/s each", 1000), ("as fast as read", 0)] {
+            for run in 1...options.runs {
+                for agent in agents {
+                    let work = "10 \(agent) sessions, \(title)"
+                    progress("\(suite): \(work), run \(run) of \(options.runs)")
+                    var found = try throughAgents(
+                        "pipe", agent, ["--sessions", "10", "--rate", "\(rate)", "--warmup", "1"],
+                        duration: rate == 0 ? options.duration : options.pacedDuration)
+                    // How long a delta waits in a pipe that is always full says nothing.
+                    if rate == 0 { for key in ["p50Us", "p99Us", "maxUs"] { found[key] = nil } }
+                    results.add(found, suite: suite, work: work, server: "daemon")
+                }
+            }
+        }
+        for run in 1...options.runs {
+            for agent in agents {
+                let work = "\(agent) killed 20 times, 5 clients"
+                progress("\(suite): \(work), run \(run) of \(options.runs)")
+                results.add(
+                    try throughAgents("crash", agent, ["--clients", "5", "--crashes", "20"], duration: 1),
+                    suite: suite, work: work, server: "daemon")
+            }
+        }
+    }
+
+    private func throughAgents(
+        _ mode: String, _ agent: String, _ arguments: [String], duration: Double
+    ) throws -> [String: Double] {
+        waitForQuiet()
+        let home = try Home()
+        defer { home.remove() }
+        try home.addAgents()
+        let server = try Server(daemonOn: home)
+        defer { server.stop() }
+        return try measure(
+            binary("load"),
+            [
+                mode, "--port", "\(server.port)", "--pid", "\(server.pid)", "--provider", "bench-\(agent)",
+                "--workspace", home.folder.path, "--duration", "\(duration)",
+            ] + arguments, core: 1)
+    }
+
     func log() throws {
         // A file system in memory would make the sync of power mode look free.
         for durability in ["process", "power"] {
@@ -79,7 +124,7 @@ extension Bench {
     }
 
     func decode() throws {
-        for what in ["json-parse", "json-serialize", "claude", "acp"] {
+        for what in ["json-parse", "json-serialize", "claude", "acp", "codex"] {
             for run in 1...options.runs {
                 progress("\(suite): \(what), run \(run) of \(options.runs)")
                 waitForQuiet()

@@ -4,7 +4,10 @@ import Foundation
 final class Bench {
     let options: Options
 
-    init(options: Options) { self.options = options }
+    init(options: Options) {
+        self.options = options
+        patience = options.patience
+    }
 
     var results = Results()
     /// The suite under way.
@@ -59,7 +62,7 @@ final class Bench {
     }
 
     /// Seconds left to be spent on waiting for others to finish, over the whole run.
-    private var patience = 1800.0
+    private var patience: Double
 
     /// Waits until the machine has nothing to do, as long as there is patience.
     func waitForQuiet() {

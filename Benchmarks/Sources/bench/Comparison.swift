@@ -65,6 +65,15 @@ private let limits:
         ("cold start", "start", "10 sessions of 100 KB, with its index", "daemon", "startMs", 50, 1, "ms"),
         ("cold start", "start", "10000 sessions of 500 KB, with its index", "daemon", "startMs", 300, 1, "ms"),
         ("RSS", "start", "10 sessions loaded, two clients", "daemon", "rssSettled", 60e6, 1e-6, "MB"),
+        ("pipe p99", "pipe", "10 claude sessions, 100 deltas/s each", "daemon", "p99Us", 2000, 1, "us"),
+        ("pipe p99", "pipe", "10 acp sessions, 100 deltas/s each", "daemon", "p99Us", 2000, 1, "us"),
+        ("pipe p99", "pipe", "10 codex sessions, 100 deltas/s each", "daemon", "p99Us", 2000, 1, "us"),
+        ("pipe p99", "pipe", "10 claude sessions, 1000 deltas/s each", "daemon", "p99Us", 2000, 1, "us"),
+        ("pipe p99", "pipe", "10 acp sessions, 1000 deltas/s each", "daemon", "p99Us", 2000, 1, "us"),
+        ("pipe p99", "pipe", "10 codex sessions, 1000 deltas/s each", "daemon", "p99Us", 2000, 1, "us"),
+        ("crash told", "pipe", "claude killed 20 times, 5 clients", "daemon", "maxUs", 100_000, 1e-3, "ms"),
+        ("crash told", "pipe", "acp killed 20 times, 5 clients", "daemon", "maxUs", 100_000, 1e-3, "ms"),
+        ("crash told", "pipe", "codex killed 20 times, 5 clients", "daemon", "maxUs", 100_000, 1e-3, "ms"),
         ("idle RSS", "start", "10 sessions of 100 KB, with its index", "daemon", "rssSettled", 25e6, 1e-6, "MB"),
     ]
 

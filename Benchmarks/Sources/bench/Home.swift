@@ -19,10 +19,29 @@ struct Home {
     /// For `/usr/bin/env`: nothing of the caller's own daemon.
     var environment: [String] { ["CODEAI_HUB_HOME=\(folder.path)", "CORE_LOG_LEVEL=warn"] }
 
-    /// Room for as many clients as are measured, and no end while nobody looks.
+    /// Room for as many clients as are measured, and no end while nobody looks. An agent that is killed again and again
+    /// is started again.
     func configure() throws {
-        let text = #"{"schemaVersion":1,"limits":{"maxClients":30000},"lifecycle":{"idleShutdown":0}}"#
+        let text =
+            #"{"schemaVersion":1,"limits":{"maxClients":30000,"maxConcurrent":100},"lifecycle":{"idleShutdown":0},"#
+            + #""sessions":{"circuitFailures":1000000}}"#
         try Data(text.utf8).write(to: folder.appendingPathComponent("core/config.json"))
+    }
+
+    /// The agent that streams, as a provider of each protocol: `bench-claude`, `bench-acp`, `bench-codex`.
+    func addAgents() throws {
+        for (name, adapter) in [("claude", "claude-stream-json"), ("acp", "acp"), ("codex", "codex-app-server")] {
+            let place = folder.appendingPathComponent("providers/bench-\(name)")
+            try FileManager.default.createDirectory(
+                at: place, withIntermediateDirectories: true, attributes: [.posixPermissions: 0o700])
+            // Beside the load generator: what it inherits from the daemon is the daemon's core.
+            let arguments = ["--protocol", name] + (canPin ? ["--core", "1"] : [])
+            let manifest: [String: Any] = [
+                "id": "bench-\(name)", "name": "Bench, \(name)", "adapter": adapter, "command": [binary("agent")],
+                "arguments": arguments,
+            ]
+            try JSONSerialization.data(withJSONObject: manifest).write(to: place.appendingPathComponent("module.json"))
+        }
     }
 
     /// The port of the daemon that runs on this home; nil until it listens.

@@ -102,7 +102,12 @@ final class Server {
         try home.configure()
         process = makeProcess("/usr/bin/env", home.environment + [daemonProgram, "--port", "0"], core: 0)
         process.standardOutput = FileHandle.nullDevice
-        process.standardError = FileHandle.nullDevice
+        // When it doesn't start, it says why.
+        let complaints = home.folder.appendingPathComponent("stderr.txt")
+        try Data().write(to: complaints)
+        let errors = try FileHandle(forWritingTo: complaints)
+        defer { try? errors.close() }
+        process.standardError = errors
         try process.run()
         let pid = process.processIdentifier
         running.withLock { _ = $0.insert(pid) }
@@ -111,7 +116,8 @@ final class Server {
         guard let found = home.port else {
             kill(pid, SIGKILL)
             process.waitUntilExit()
-            throw Problem("the daemon did not become ready")
+            let said = (try? String(contentsOf: complaints, encoding: .utf8)) ?? ""
+            throw Problem("the daemon did not become ready: \(said.suffix(1000))")
         }
         port = found
     }

@@ -52,6 +52,15 @@ let allSuites: [Suite] = [
     },
     Suite(name: "paced", title: "Latency from publishing to receipt", columns: latencyColumns) { try $0.paced() },
     Suite(
+        name: "pipe", title: "From an agent's pipe to a client's socket",
+        columns: [
+            Column("p50 us", "p50Us"), Column("p99 us", "p99Us"), Column("max us", "maxUs"),
+            Column("deltas/s", "deltasPerSecond"), Column("frames/s", "framesPerSecond"),
+            Column("CPU us/delta", "cpuUsPerDelta", digits: 1), Column("server CPU", "serverCpu", digits: 2),
+            Column("machine CPU", "machineCpu", digits: 2), Column("RSS MB", "rss", scale: 1e-6, digits: 1),
+            Column("left out", "slow"), Column("told", "told"),
+        ], run: { try $0.pipe() }),
+    Suite(
         name: "idle", title: "Idle streams",
         columns: [
             Column("B/connection", "bytesPerConnection"), Column("RSS before MB", "rssBefore", scale: 1e-6, digits: 1),

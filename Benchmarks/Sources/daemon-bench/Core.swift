@@ -11,6 +11,7 @@ final class Core: CoreControl, HubContext, ProviderDirectory {
         version: "0.0.0", instanceId: "bench", pid: getpid(), host: "127.0.0.1", port: 0, startedAt: .now)
     var core: JSONObject { identity.json }
     var providers: [JSON] { records }
+    let problems: [JSON] = []
     let settings: JSONObject = [:]
     let children: [ChildUsage] = []
     let residentMemory = 0
@@ -21,4 +22,11 @@ final class Core: CoreControl, HubContext, ProviderDirectory {
     let records: [JSON] = [["id": "echo", "name": "Echo", "status": "active", "installed": true]]
     func record(_ providerId: String) -> JSONObject? { records[0].objectValue }
     func check(_ providerId: String, _ done: @escaping (Result<JSONObject, Failure>) -> Void) {}
+
+    // Nothing of this is asked for here.
+    func setEnabled(_ providerId: String, _ isEnabled: Bool) throws(Failure) {}
+    func install(_ providerId: String, recipe: String?, version: String?) throws(Failure) -> JSONObject { [:] }
+    func cancelInstall(_ providerId: String) throws(Failure) {}
+    func uninstall(_ providerId: String) throws(Failure) {}
+    func login(_ providerId: String) throws(Failure) -> JSONObject { [:] }
 }

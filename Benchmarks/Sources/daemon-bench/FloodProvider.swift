@@ -33,7 +33,7 @@ final class FloodSession: ProviderSession {
             self, emitted: [.sessionReady(SessionReady(nativeSessionId: "flood"))])
     }
 
-    func send(_ text: String, turnId: String) { providers.onSend(self) }
+    func send(_ prompt: Prompt, turnId: String) { providers.onSend(self) }
 
     func emit(_ texts: [[UInt8]]) {
         var events: [NormalizedEvent] = []

@@ -24,5 +24,7 @@ void run_idle(void);
 void run_cycles(void);
 void run_coldstart(int argc, char **argv);
 void run_sample(void);
+void run_pipe(void);
+void run_crash(void);
 
 #endif

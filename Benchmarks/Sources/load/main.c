@@ -58,6 +58,8 @@ int main(int argc, char **argv) {
   else if (strcmp(mode, "idle") == 0) run_idle();
   else if (strcmp(mode, "cycles") == 0) run_cycles();
   else if (strcmp(mode, "sample") == 0) run_sample();
-  else bench_fail("usage: load http|ws|idle|cycles|coldstart|sample [options]; see Benchmarks/README.md");
+  else if (strcmp(mode, "pipe") == 0) run_pipe();
+  else if (strcmp(mode, "crash") == 0) run_crash();
+  else bench_fail("usage: load http|ws|idle|cycles|coldstart|sample|pipe|crash [options]; see Benchmarks/README.md");
   return 0;
 }

@@ -61,13 +61,16 @@ static void send_control(struct stream *stream, uint8_t opcode, const uint8_t *p
   send(stream->fd, frame, 6 + (size_t)length, MSG_NOSIGNAL);
 }
 
-// The publisher's clock stands after "@T" in 19 digits.
-static void take_latency(struct stream_loop *loop, const uint8_t *payload, size_t length) {
-  const uint8_t *mark = memmem(payload, length, "@T", 2);
-  if (!mark || (size_t)(payload + length - mark) < 21) return;
-  int64_t sent = 0;
-  for (int i = 2; i < 21; i++) sent = sent * 10 + (mark[i] - '0');
-  bench_record(loop->latencies, bench_now() - sent);
+// The publisher's clock stands after "@T" in 19 digits. Pieces that came together may be one message.
+void stream_take_latencies(struct stream_loop *loop, const uint8_t *payload, size_t length) {
+  const uint8_t *end = payload + length, *mark;
+  int64_t now = bench_now();
+  while ((mark = memmem(payload, (size_t)(end - payload), "@T", 2)) && end - mark >= 21) {
+    int64_t sent = 0;
+    for (int i = 2; i < 21; i++) sent = sent * 10 + (mark[i] - '0');
+    bench_record(loop->latencies, now - sent);
+    payload = mark + 21;
+  }
 }
 
 // The size of a header, known from its first two bytes.
@@ -156,7 +159,10 @@ static void read_whole(struct stream_loop *loop, struct stream *stream, const ui
     if (payload > frame_limit) bench_fail("a frame of %llu bytes", (unsigned long long)payload);
     if (count - at < header + payload) break;
     begin_frame(loop, stream, bytes + at);
-    if (loop->counting && stream->opcode < 8) take_latency(loop, bytes + at + header, (size_t)payload);
+    if (stream->opcode < 8) {
+      if (loop->on_message) loop->on_message(loop, stream, bytes + at + header, (size_t)payload);
+      else if (loop->counting) stream_take_latencies(loop, bytes + at + header, (size_t)payload);
+    }
     if (stream->opcode >= 8 && payload <= sizeof stream->control) {
       memcpy(stream->control, bytes + at + header, (size_t)payload);
       stream->control_held = (uint8_t)payload;

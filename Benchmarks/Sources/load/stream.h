@@ -29,6 +29,8 @@ struct stream_loop {
   uint64_t messages, compressed, payload_bytes, wire_bytes;
   struct bench_histogram *latencies;
   void (*on_open)(struct stream_loop *loop, struct stream *stream);
+  // With `latency`: each whole message. Whoever sets it looks for timestamps itself.
+  void (*on_message)(struct stream_loop *loop, struct stream *stream, const uint8_t *payload, size_t length);
   void (*on_close)(struct stream_loop *loop, struct stream *stream);
 };
 
@@ -39,6 +41,8 @@ void stream_loop_connect(struct stream_loop *loop);
 int stream_loop_turn(struct stream_loop *loop, int milliseconds);
 // Turns until all streams are open.
 void stream_loop_open_all(struct stream_loop *loop);
+// Records the age of each timestamp in a message.
+void stream_take_latencies(struct stream_loop *loop, const uint8_t *payload, size_t length);
 void stream_close(struct stream_loop *loop, struct stream *stream);
 
 #endif
