@@ -56,28 +56,32 @@ extension Bench {
 
     /// An agent's bytes through the daemon itself, for each adapter; and how soon clients know that it is gone.
     func pipe() throws {
-        let agents = ["claude", "acp", "codex"]
         for (title, rate) in [("100 deltas/s each", 100), ("1000 deltas/s each", 1000), ("as fast as read", 0)] {
-            for run in 1...options.runs {
-                for agent in agents {
-                    let work = "10 \(agent) sessions, \(title)"
-                    progress("\(suite): \(work), run \(run) of \(options.runs)")
-                    var found = try throughAgents(
-                        "pipe", agent, ["--sessions", "10", "--rate", "\(rate)", "--warmup", "1"],
-                        duration: rate == 0 ? options.duration : options.pacedDuration)
-                    // How long a delta waits in a pipe that is always full says nothing.
-                    if rate == 0 { for key in ["p50Us", "p99Us", "maxUs"] { found[key] = nil } }
-                    results.add(found, suite: suite, work: work, server: "daemon")
-                }
+            agents("10 sessions, \(title)") { agent in
+                var found = try throughAgents(
+                    "pipe", agent, ["--sessions", "10", "--rate", "\(rate)", "--warmup", "1"],
+                    duration: rate == 0 ? options.duration : options.pacedDuration)
+                // How long a delta waits in a pipe that is always full says nothing.
+                if rate == 0 { for key in ["p50Us", "p99Us", "maxUs"] { found[key] = nil } }
+                return found
             }
         }
+        agents("killed 20 times, 5 clients") { agent in
+            try throughAgents("crash", agent, ["--clients", "5", "--crashes", "20"], duration: 1)
+        }
+    }
+
+    /// Runs one measurement with an agent of each protocol, `runs` rounds.
+    private func agents(_ work: String, _ body: (String) throws -> [String: Double]) {
         for run in 1...options.runs {
-            for agent in agents {
-                let work = "\(agent) killed 20 times, 5 clients"
+            for agent in ["claude", "acp", "codex"] {
+                let work = "\(agent), \(work)"
                 progress("\(suite): \(work), run \(run) of \(options.runs)")
-                results.add(
-                    try throughAgents("crash", agent, ["--clients", "5", "--crashes", "20"], duration: 1),
-                    suite: suite, work: work, server: "daemon")
+                do {
+                    results.add(try body(agent), suite: suite, work: work, server: "daemon")
+                } catch {
+                    results.add(problem: "\(suite), \(work): \(error)")
+                }
             }
         }
     }

@@ -18,6 +18,10 @@ func progress(_ text: String) {
 
 do {
     let options = try Options(Array(CommandLine.arguments.dropFirst()))
+    guard FileManager.default.isExecutableFile(atPath: daemonProgram) else {
+        throw Problem(
+            "\(daemonProgram) is no program: BENCH_DAEMON says where the daemon is, scripts/bench.sh builds it")
+    }
     let bench = Bench(options: options)
     var text = ""
     for suite in allSuites where options.suites.isEmpty || options.suites.contains(suite.name) {
