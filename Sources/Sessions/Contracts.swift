@@ -99,7 +99,7 @@ extension ProviderSource {
     package func defaults(of providerId: String) -> SessionState.Choice { SessionState.Choice() }
 }
 
-/// Keeps who decided what (SPEC of the audit log: who, what, when).
+/// Keeps who decided what, and when.
 package protocol Auditor: AnyObject {
     func record(_ action: String, by client: ClientIdentity?, sessionId: String?, details: JSONObject)
 }

@@ -44,7 +44,7 @@ protocol Agent: AnyObject {
 }
 
 enum AgentKind: String, CaseIterable, CustomTestStringConvertible {
-    case claude, codex, echo
+    case claude, codex, echo, library
 
     var testDescription: String { rawValue }
 
@@ -53,6 +53,7 @@ enum AgentKind: String, CaseIterable, CustomTestStringConvertible {
         case .claude: try ClaudeAgent()
         case .codex: try CodexAgent()
         case .echo: EchoAgent()
+        case .library: try LibraryAgent()
         }
     }
 }

@@ -303,6 +303,7 @@ import Testing
                 switch agent {
                 case let claude as ClaudeAgent: claude.program
                 case let codex as CodexAgent: codex.program
+                case is LibraryAgent: daemon.folder.path + "/peer"
                 default: TestDaemon.executable
                 }
             let wrapper = try garbling(program, in: daemon)
