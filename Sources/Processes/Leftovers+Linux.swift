@@ -15,12 +15,20 @@ package enum Leftovers {
         guard !found.isEmpty else { return completion(0) }
         for process in found { process.signal(SIGTERM) }
         wait(for: found, until: loop.nowNanoseconds + grace.saturatingNanoseconds, on: loop) {
-            // Again by the marker: those started meanwhile belong to it as well.
-            let rest = ProcessTable.snapshot().processes(marked: ownerVariable, owner)
-            for process in rest { process.signal(SIGKILL) }
             // What they hold (locks, ports) is free only when they are gone. A second is much for that.
-            wait(for: rest, until: monotonicNanoseconds() + 1_000_000_000, on: loop) { completion(found.count) }
+            kill(owner, until: monotonicNanoseconds() + 1_000_000_000, on: loop) { completion(found.count) }
         }
+    }
+
+    /// Kills what carries the marker until nothing does: those started meanwhile belong to it as well, and each look may
+    /// miss one that is being forked.
+    private static func kill(
+        _ owner: String, until deadline: Int64, on loop: EventLoop, _ completion: @escaping () -> Void
+    ) {
+        let rest = ProcessTable.snapshot().processes(marked: ownerVariable, owner)
+        if rest.isEmpty || monotonicNanoseconds() >= deadline { return completion() }
+        for process in rest { process.signal(SIGKILL) }
+        wait(for: rest, until: deadline, on: loop) { kill(owner, until: deadline, on: loop, completion) }
     }
 
     private static func wait(
