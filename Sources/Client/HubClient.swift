@@ -53,16 +53,10 @@ public final class HubClient: Sendable {
         _ method: String, _ path: String, body: [UInt8]? = nil, headers: [(String, String)] = [],
         timeout: Duration = .seconds(30)
     ) async throws(HubError) -> HTTPResult {
-        let (http, loop) = (http, loop)
-        let result: Result<HTTPResult, HubError> = await withCheckedContinuation { continuation in
-            loop.submit {
-                http.value.send(
-                    HTTPConnection.Request(
-                        method: method, target: path, headers: headers, body: body, timeout: timeout,
-                        answer: { continuation.resume(returning: $0) }))
-            }
+        try await answer { answer in
+            HTTPConnection.Request(
+                method: method, target: path, headers: headers, body: body, timeout: timeout, answer: answer)
         }
-        return try result.get()
     }
 
     /// Gets a body of any length part by part; `onBody` is called on the client's thread, for status 200 only. What is
@@ -73,16 +67,10 @@ public final class HubClient: Sendable {
     package func download(
         _ path: String, timeout: Duration, onBody: @escaping @Sendable (UnsafeRawBufferPointer) -> Void
     ) async throws(HubError) -> HTTPResult {
-        let (http, loop) = (http, loop)
-        let result: Result<HTTPResult, HubError> = await withCheckedContinuation { continuation in
-            loop.submit {
-                http.value.send(
-                    HTTPConnection.Request(
-                        method: "GET", target: path, headers: [], body: nil, timeout: timeout, onBody: onBody,
-                        answer: { continuation.resume(returning: $0) }))
-            }
+        try await answer { answer in
+            HTTPConnection.Request(
+                method: "GET", target: path, headers: [], body: nil, timeout: timeout, onBody: onBody, answer: answer)
         }
-        return try result.get()
     }
 
     /// As `request`, for routes below `/api/v1`, with JSON both ways.
@@ -93,6 +81,16 @@ public final class HubClient: Sendable {
         _ method: String, _ path: String, _ body: JSON? = nil, timeout: Duration = .seconds(30)
     ) async throws(HubError) -> JSON {
         try await request(method, "/api/v1" + path, body: body?.serialize(), timeout: timeout).json()
+    }
+
+    private func answer(
+        to request: @escaping @Sendable (@escaping HTTPConnection.Answer) -> HTTPConnection.Request
+    ) async throws(HubError) -> HTTPResult {
+        let (http, loop) = (http, loop)
+        let result: Result<HTTPResult, HubError> = await withCheckedContinuation { continuation in
+            loop.submit { http.value.send(request { continuation.resume(returning: $0) }) }
+        }
+        return try result.get()
     }
 
     /// Opens a stream; returns when its first connection stands.

@@ -43,10 +43,6 @@ final class Catalogue: ProviderSource, ProviderDirectory, ArchiveSource {
 
     func name(of providerId: String) -> String { registry.manifest(providerId)?.name ?? providerId }
 
-    func contextWindow(of providerId: String, model: String?) -> Int? {
-        registry.limits(of: providerId).contextWindow(of: model)
-    }
-
     func limits(of providerId: String) -> ProviderLimits { registry.limits(of: providerId) }
 
     func defaults(of providerId: String) -> SessionState.Choice { defaults[providerId] ?? SessionState.Choice() }

@@ -230,35 +230,19 @@ package final class ACPSession: ProviderSession {
             ACPMessage.answer(id, ["action": "accept", "content": .object(form.content(answers))]))
     }
 
-    package func setModel(_ model: String) {
+    /// Before the session is there it is kept for then.
+    private func set(_ purpose: Purpose, keep: (inout ProviderStart) -> Void) {
         batch {
-            guard phase == .ready || phase == .settling else {
-                wanted.model = model
-                return
-            }
-            change(.model(model))
+            guard phase == .ready || phase == .settling else { return keep(&wanted) }
+            change(purpose)
         }
     }
 
-    package func setMode(_ mode: String) {
-        batch {
-            guard phase == .ready || phase == .settling else {
-                wanted.mode = mode
-                return
-            }
-            change(.mode(mode))
-        }
-    }
+    package func setModel(_ model: String) { set(.model(model)) { $0.model = model } }
 
-    package func setEffort(_ effort: String) {
-        batch {
-            guard phase == .ready || phase == .settling else {
-                wanted.effort = effort
-                return
-            }
-            change(.effort(effort))
-        }
-    }
+    package func setMode(_ mode: String) { set(.mode(mode)) { $0.mode = mode } }
+
+    package func setEffort(_ effort: String) { set(.effort(effort)) { $0.effort = effort } }
 
     package func stop() {
         guard phase != .ended, !isStopping else { return }

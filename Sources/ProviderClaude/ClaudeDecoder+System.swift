@@ -92,9 +92,9 @@ extension ClaudeDecoder {
             switch key {
             case "type", "subtype", "uuid", "session_id": break
             case "patch":
-                for (key, value) in value.objectValue ?? [:] { data[ClaudeDecoder.camelCase(key)] = value }
+                for (key, value) in value.objectValue ?? [:] { data[camelCase(key)] = value }
             case "tool_use_id": data["itemId"] = value
-            default: data[ClaudeDecoder.camelCase(key)] = value
+            default: data[camelCase(key)] = value
             }
         }
         emit(.status(type: "background_task", data: data))
@@ -104,7 +104,7 @@ extension ClaudeDecoder {
 extension JSONObject {
     fileprivate var camelCased: JSONObject {
         var result = JSONObject()
-        for (key, value) in self { result[ClaudeDecoder.camelCase(key)] = value }
+        for (key, value) in self { result[camelCase(key)] = value }
         return result
     }
 }

@@ -228,28 +228,12 @@ package struct ClaudeDecoder: Sendable {
     mutating func status(_ type: String, _ json: JSON) {
         var data = JSONObject()
         for (key, value) in json.objectValue ?? [:] where !ClaudeDecoder.envelope.contains(key) {
-            data[ClaudeDecoder.camelCase(key)] = value
+            data[camelCase(key)] = value
         }
         emit(.status(type: type, data: data))
     }
 
     private static let envelope: Set = ["type", "subtype", "uuid", "session_id", "parent_tool_use_id", "timestamp"]
-
-    /// Our records name their members in one style.
-    static func camelCase(_ name: String) -> String {
-        guard name.utf8.contains(UInt8(ascii: "_")) else { return name }
-        var text = ""
-        var raisesNext = false
-        for character in name {
-            if character == "_" {
-                raisesNext = !text.isEmpty
-            } else {
-                text += raisesNext ? character.uppercased() : String(character)
-                raisesNext = false
-            }
-        }
-        return text
-    }
 
     mutating func anonymousItem(_ kind: String) -> String {
         anonymousItems &+= 1

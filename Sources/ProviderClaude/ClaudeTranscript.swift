@@ -139,13 +139,15 @@ package struct ClaudeTranscript: ArchiveReader {
     /// Said to the model by the program, not by the person.
     private mutating func system(_ text: String, _ json: JSON, _ emit: (Timestamp?, ArchivedEvent) -> Void) {
         guard !text.isEmpty else { return }
+        say(text, as: "system", json, emit)
+    }
+
+    private mutating func say(
+        _ text: String, as role: String, _ json: JSON, _ emit: (Timestamp?, ArchivedEvent) -> Void
+    ) {
         let uuid = json["uuid"]?.stringValue
-        emit(
-            time,
-            .event(
-                .message(
-                    Message(
-                        itemId: uuid ?? decoder.anonymousItem("system"), nativeId: uuid, role: "system", text: text))))
+        let message = Message(itemId: uuid ?? decoder.anonymousItem(role), nativeId: uuid, role: role, text: text)
+        emit(time, .event(.message(message)))
     }
 
     private mutating func begin(_ emit: (Timestamp?, ArchivedEvent) -> Void) {
@@ -323,13 +325,7 @@ package struct ClaudeTranscript: ArchiveReader {
         guard attachment?["type"]?.stringValue == "queued_command",
             let text = ClaudeTranscript.text(of: attachment?["prompt"]), !text.isEmpty, parent == nil
         else { return skip("attachment") }
-        let uuid = json["uuid"]?.stringValue
-        emit(
-            time,
-            .event(
-                .message(
-                    Message(
-                        itemId: uuid ?? decoder.anonymousItem("user"), nativeId: uuid, role: "user", text: text))))
+        say(text, as: "user", json, emit)
     }
 
     // MARK: Turns

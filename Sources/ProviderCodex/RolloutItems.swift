@@ -74,29 +74,19 @@ enum RolloutItems {
     static func camelCased(_ json: JSON, depth: Int = 0) -> JSON {
         guard depth < 16 else { return json }
         switch json {
-        case .string(let word) where depth == 0: return JSON(camelCase(word))
+        case .string(let word) where depth == 0: return JSON(liveName(word))
         case .array(let elements): return .array(elements.map { camelCased($0, depth: depth + 1) })
         case .object(let object):
             var result = JSONObject()
-            for (key, value) in object { result[camelCase(key)] = camelCased(value, depth: depth + 1) }
+            for (key, value) in object { result[liveName(key)] = camelCased(value, depth: depth + 1) }
             return .object(result)
         default: return json
         }
     }
 
-    private static func camelCase(_ name: String) -> String {
-        guard name.utf8.contains(UInt8(ascii: "_")), !name.utf8.contains(UInt8(ascii: "/")) else { return name }
-        var text = ""
-        var raisesNext = false
-        for character in name {
-            if character == "_" {
-                raisesNext = !text.isEmpty
-            } else {
-                text += raisesNext ? character.uppercased() : String(character)
-                raisesNext = false
-            }
-        }
-        return text
+    /// Names of methods stay as they are.
+    private static func liveName(_ name: String) -> String {
+        name.utf8.contains(UInt8(ascii: "/")) ? name : camelCase(name)
     }
 
     // MARK: Calls as the model makes them

@@ -81,8 +81,6 @@ package protocol ProviderSource: AnyObject {
     func note(_ quota: Quota, of providerId: String)
     /// For people, for example `Claude Code`.
     func name(of providerId: String) -> String
-    /// Tokens that fit the model; nil when nobody knows.
-    func contextWindow(of providerId: String, model: String?) -> Int?
     /// What the provider takes at most, as its manifest says.
     func limits(of providerId: String) -> ProviderLimits
     /// Whether it can begin a new session of its own with what was said in another.
@@ -94,7 +92,6 @@ package protocol ProviderSource: AnyObject {
 extension ProviderSource {
     package func name(of providerId: String) -> String { providerId }
     package func canFork(_ providerId: String) -> Bool { false }
-    package func contextWindow(of providerId: String, model: String?) -> Int? { nil }
     package func limits(of providerId: String) -> ProviderLimits { ProviderLimits() }
     package func defaults(of providerId: String) -> SessionState.Choice { SessionState.Choice() }
 }

@@ -21,7 +21,7 @@ struct NativeImport {
         switch event {
         case .prompt(let text, let nativeId):
             try endTurn(TurnOutcome(status: .completed), isSynthetic: true)
-            let turnId = nextTurnId
+            let turnId = builder.state.nextTurnId
             try append(
                 EventDraft(
                     .message, source: .user, turnId: turnId, itemId: "\(turnId).user", providerId: providerId,
@@ -31,7 +31,7 @@ struct NativeImport {
             guard builder.state.runningTurn == nil else { return }
             try append(
                 EventDraft(
-                    .turnStarted, source: .agent, turnId: nextTurnId, providerId: providerId,
+                    .turnStarted, source: .agent, turnId: builder.state.nextTurnId, providerId: providerId,
                     data: ["reason": JSON(reason)]))
         case .event(.turnCompleted(let outcome)): try endTurn(outcome, isSynthetic: false)
         case .event(let event):
@@ -80,22 +80,16 @@ struct NativeImport {
     private mutating func endTurn(_ outcome: TurnOutcome, isSynthetic: Bool) throws(LogError) {
         guard let turn = builder.state.runningTurn else { return }
         for tool in builder.state.openTools {
-            let status: ToolStatus = outcome.status == .failed ? .failed : .cancelled
-            try append(
-                EventDraft(
-                    .toolResult, source: .core, turnId: tool.turnId, itemId: tool.itemId, providerId: providerId,
-                    nativeId: tool.nativeId, isSynthetic: true,
-                    data: ["status": JSON(status.rawValue), "content": ""]))
+            try append(tool.closing(outcome.status == .failed ? .failed : .cancelled))
         }
         try append(
             EventDraft(
                 .turnCompleted, source: isSynthetic ? .core : .agent, turnId: turn.turnId, providerId: providerId,
                 isSynthetic: isSynthetic,
-                data: outcome.json(durationMs: Int(clamping: max(0, time.milliseconds &- turn.startedAt.milliseconds))))
-        )
+                data: outcome.json(
+                    spent: outcome.usage?.unpriced,
+                    durationMs: Int(clamping: max(0, time.milliseconds &- turn.startedAt.milliseconds)))))
     }
-
-    private var nextTurnId: String { "t\(builder.state.turnCount + 1)" }
 
     private func append(_ draft: EventDraft) throws(LogError) { try builder.append(draft, at: time) }
 
@@ -105,17 +99,11 @@ struct NativeImport {
     }
 }
 
-extension TurnOutcome {
-    /// The data of `turn_completed`.
-    /// - Parameter durationMs: as measured, where the provider doesn't tell.
-    func json(durationMs measured: Int) -> JSONObject {
-        var data: JSONObject = ["status": JSON(status.rawValue)]
-        data["stopReason"] = stopReason.map { JSON($0) }
-        if let usage {
-            data["usage"] = .object(usage.json)
-            data["costUsd"] = usage.costUsd.map { JSON($0) }
-        }
-        data["durationMs"] = JSON(durationMs ?? measured)
+extension Usage {
+    /// As the provider told it: what turns elsewhere cost is not estimated afterwards.
+    fileprivate var unpriced: JSONObject {
+        var data: JSONObject = ["usage": .object(json)]
+        data["costUsd"] = costUsd.map { JSON($0) }
         return data
     }
 }

@@ -124,7 +124,7 @@ extension Session: ProviderSessionDelegate {
 
     private func beginUnsentTurn(_ reason: String, of seat: ProviderSeat) {
         guard state.runningTurn == nil else { return }
-        let turnId = "t\(state.turnCount + 1)"
+        let turnId = state.nextTurnId
         seat.handedTurnId = turnId
         append(
             EventDraft(

@@ -108,7 +108,7 @@ extension Session {
     func news(for providerId: String) -> CarriedContext? {
         guard state.hasNews(for: providerId) else { return nil }
         let memory = state.memories[providerId] ?? ProviderMemory()
-        let window = service.providers.contextWindow(of: providerId, model: state.choices[providerId]?.model)
+        let window = service.providers.limits(of: providerId).contextWindow(of: state.choices[providerId]?.model)
         // Half of the window, three bytes to a token: room must be left for what is to be said now.
         let limit = min(settings.carriedBytes, (window ?? 128_000) / 2 * 3)
         var records: [EventRecord] = []

@@ -124,13 +124,9 @@ extension Session {
     }
 
     private func appendResolution(
-        of request: SessionState.PendingRequest, _ data: JSONObject, isSynthetic: Bool = false
+        of request: SessionState.PendingRequest, _ data: JSONObject
     ) {
-        append(
-            EventDraft(
-                request.isQuestion ? .questionResolved : .permissionResolved, source: isSynthetic ? .core : .user,
-                turnId: request.turnId, itemId: request.itemId, providerId: request.providerId,
-                nativeId: request.nativeId, isSynthetic: isSynthetic, data: data))
+        append(request.resolution(data, source: .user))
     }
 
     /// Who asked, if it still listens.
@@ -139,8 +135,5 @@ extension Session {
     }
 
     /// Closes a request that nobody can answer any more.
-    func resolveCancelled(_ request: SessionState.PendingRequest) {
-        appendResolution(
-            of: request, ["requestId": JSON(request.requestId), "outcome": "cancelled"], isSynthetic: true)
-    }
+    func resolveCancelled(_ request: SessionState.PendingRequest) { append(request.cancellation) }
 }

@@ -62,7 +62,7 @@ extension Session {
     /// - Returns: the turn that it will have.
     @discardableResult
     private func requeue(_ unfinished: UnfinishedTurn, _ reason: RetryReason, by client: ClientIdentity?) -> String {
-        let turnId = "t\(state.turnCount + 1)"
+        let turnId = state.nextTurnId
         var data: JSONObject = [
             "turnId": JSON(turnId), "retryOf": JSON(unfinished.turnId), "messageSeq": JSON(unfinished.message.seq),
             "reason": JSON(reason.rawValue),

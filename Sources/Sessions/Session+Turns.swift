@@ -97,7 +97,7 @@ extension Session {
         }
         // Somebody is here again: what was held since a restart may go on.
         if !isHeldByBudget { releaseQueue(by: client) }
-        let turnId = "t\(state.turnCount + 1)"
+        let turnId = state.nextTurnId
         var data = eventData(of: message, by: client)
         data["to"] = addressed.map { JSON($0) }
         let record = append(
@@ -186,7 +186,7 @@ extension Session {
 
     private func queueSteered(_ message: IncomingMessage, seq: Int, providerId: String) {
         var data: JSONObject = [
-            "turnId": JSON("t\(state.turnCount + 1)"), "messageSeq": JSON(seq), "content": JSON(message.content),
+            "turnId": JSON(state.nextTurnId), "messageSeq": JSON(seq), "content": JSON(message.content),
         ]
         data["clientMessageId"] = message.clientMessageId.map { JSON($0) }
         if !message.attachments.isEmpty { data["attachments"] = true }
@@ -304,13 +304,9 @@ extension Session {
     func finishTurn(_ outcome: TurnOutcome, isSynthetic: Bool) {
         guard let turn = state.runningTurn else { return }
         closeOpenThings(of: turn.providerId, toolStatus: outcome.status == .interrupted ? .cancelled : .failed)
-        var data: JSONObject = ["status": JSON(outcome.status.rawValue)]
-        data["stopReason"] = outcome.stopReason.map { JSON($0) }
-        if let usage = outcome.usage {
-            data = data.merging(priced(usage, of: turn.providerId))
-        }
+        let spent = outcome.usage.map { priced($0, of: turn.providerId) }
         let elapsed = Int(service.clock().milliseconds - turn.startedAt.milliseconds)
-        data["durationMs"] = JSON(outcome.durationMs ?? max(0, elapsed))
+        let data = outcome.json(spent: spent, durationMs: max(0, elapsed))
         append(
             EventDraft(
                 .turnCompleted, source: isSynthetic ? .core : .agent, turnId: turn.turnId, providerId: turn.providerId,
@@ -342,11 +338,7 @@ extension Session {
             }
         }
         for tool in state.openTools where isMeant(tool.providerId) {
-            append(
-                EventDraft(
-                    .toolResult, source: .core, turnId: tool.turnId, itemId: tool.itemId, providerId: tool.providerId,
-                    nativeId: tool.nativeId, isSynthetic: true,
-                    data: ["status": JSON(toolStatus.rawValue), "content": ""]))
+            append(tool.closing(toolStatus))
         }
         // What clients have seen stream is kept, even though the provider never finished it.
         for item in openItems.takeAll(where: isMeant) where item.kind != .toolOutput && !item.text.isEmpty {

@@ -139,18 +139,10 @@ extension SessionState {
     fileprivate var closingForFork: [EventDraft] {
         var drafts: [EventDraft] = []
         for request in pending {
-            drafts.append(
-                EventDraft(
-                    request.isQuestion ? .questionResolved : .permissionResolved, source: .core,
-                    turnId: request.turnId, itemId: request.itemId, providerId: request.providerId,
-                    nativeId: request.nativeId, isSynthetic: true,
-                    data: ["requestId": JSON(request.requestId), "outcome": "cancelled"]))
+            drafts.append(request.cancellation)
         }
         for tool in openTools {
-            drafts.append(
-                EventDraft(
-                    .toolResult, source: .core, turnId: tool.turnId, itemId: tool.itemId, providerId: tool.providerId,
-                    nativeId: tool.nativeId, isSynthetic: true, data: ["status": "cancelled", "content": ""]))
+            drafts.append(tool.closing(.cancelled))
         }
         if let turn = runningTurn {
             drafts.append(

@@ -126,6 +126,9 @@ package struct SessionState: LogFold, Equatable, Sendable {
         updatedAt = header.createdAt
     }
 
+    /// The turn of the next message, or of the next that nobody sent.
+    var nextTurnId: String { "t\(turnCount + 1)" }
+
     /// What the session's provider is set to.
     package var choice: Choice { choices[providerId] ?? Choice() }
     package var model: String? { choice.model }

@@ -74,8 +74,6 @@ final class FakeProviders: ProviderSource {
     func limits(of providerId: String) -> ProviderLimits { limits }
     var canFork = false
     func canFork(_ providerId: String) -> Bool { canFork }
-    var contextWindow: Int?
-    func contextWindow(of providerId: String, model: String?) -> Int? { contextWindow }
     func note(_ quota: Quota, of providerId: String) {}
     func problem(with providerId: String) -> Failure? { failure ?? problems[providerId] }
     /// Of single providers.

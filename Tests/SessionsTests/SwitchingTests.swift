@@ -159,7 +159,7 @@ import Testing
             try converse(
                 fixture, session, "question \(index)", String(repeating: "\(index)", count: 30_000))
         }
-        fixture.providers.contextWindow = 50_000
+        fixture.providers.limits.contextWindow["default"] = 50_000
         try choose("two", session, fixture)
         try fixture.send("go on", to: session)
         let context = try #require(fixture.provider.prompt?.context)
