@@ -1,0 +1,54 @@
+import API
+import EventLog
+import EventLoop
+import Glibc
+import JSON
+import Processes
+import Providers
+import Server
+import Sessions
+import WebSocket
+
+/// How the daemon ends: told to, in a hurry, or by itself.
+extension Daemon {
+    func shutDown(graceMs: Int?, by client: String) {
+        stop(grace: graceMs.map { .milliseconds($0) } ?? configured.grace, reason: "asked by \(client)")
+    }
+
+    /// Stops in order: nothing new is begun, providers end, clients are told, logs are complete.
+    func stop(grace: Duration, reason: String) {
+        guard !isStopping else { return }
+        isStopping = true
+        log.log(.info, "stopping", ["reason": JSON(reason)])
+        hub.broadcast("core:shutdown", ["reason": JSON(reason)])
+        endpoint.remove()
+        catalogue.registry.stopWatching()
+        catalogue.registry.endInstallations()
+        // Whatever hangs, the daemon ends.
+        loop.schedule(after: grace + .seconds(10)) { [self] in exitNow(1) }
+        service.stopAll(grace: grace) { [self] in
+            hub.closeAll(reason: reason, code: .goingAway)
+            server.shutdown(grace: .seconds(2)) { [self] in
+                subreaper.killAdopted()
+                let isComplete = service.store.stop()
+                log.log(isComplete ? .info : .error, "stopped", ["logsComplete": JSON(isComplete)])
+                loop.stop()
+            }
+        }
+    }
+
+    func exitNow(_ code: Int32) {
+        endpoint.remove()
+        log.log(.warn, "stopped at once", ["code": .int(Int64(code))])
+        subreaper.killAll()
+        exit(code)
+    }
+
+    /// Without clients and without work the daemon ends by itself; the next client starts it again.
+    func watchIdleness(_ wait: Duration) {
+        let isIdle = server.connectionCount == 0 && service.isQuiet && !catalogue.registry.isInstalling
+        if !isIdle { idleSince = nil } else if idleSince == nil { idleSince = loop.now }
+        if let idleSince, loop.now - idleSince >= wait { return stop(grace: configured.grace, reason: "idle") }
+        loop.schedule(after: min(.seconds(1), max(wait, .milliseconds(10)))) { [self] in watchIdleness(wait) }
+    }
+}
