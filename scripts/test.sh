@@ -19,12 +19,15 @@ esac
 results=$root/.build/test-results
 passed=0 failed=0 broken=()
 
+# What a step prints is kept beside its result, so that the end of the run can tell what went wrong in it.
+output() { printf '%s/%s.log' "$results" "${1// /-}"; }
+
 # step NAME COMMAND...: a step that isn't made of counted tests; it counts as one check.
 step() {
     local name=$1 start=$SECONDS
     shift
     say "$name"
-    if "$@"; then
+    if "$@" > >(tee "$(output "$name")") 2>&1; then
         passed=$((passed + 1))
         printf '%s: ok (%d s)\n' "$name" $((SECONDS - start))
     else
@@ -41,7 +44,7 @@ tests() {
     say "$name"
     report=$results/${name// /-}
     rm -f "$report"*
-    swift test "$@" --xunit-output "$report.xml" || status=$?
+    swift test "$@" --xunit-output "$report.xml" > >(tee "$(output "$name")") 2>&1 || status=$?
     # Swift Testing writes its report beside the one of XCTest.
     ran=$(sed -nE 's/.*<testsuite [^>]*tests="([0-9]+)".*/\1/p' "$report-swift-testing.xml" 2>/dev/null | head -n 1)
     bad=$(sed -nE 's/.*<testsuite [^>]*failures="([0-9]+)".*/\1/p' "$report-swift-testing.xml" 2>/dev/null | head -n 1)
@@ -59,6 +62,11 @@ tests() {
 
 finish() {
     if [[ ${#broken[@]} -gt 0 ]]; then
+        for name in "${broken[@]}"; do
+            printf '\n==> what failed in %s\n' "$name"
+            # Failed tests are marked; elsewhere the end says it.
+            grep -A 5 '✘' "$(output "$name")" | cut -c 1-500 | head -n 60 | grep . || tail -n 60 "$(output "$name")"
+        done
         printf '\nfailed: %s\n' "$(IFS=, && echo "${broken[*]}")"
     fi
     printf '\n%d passed, %d failed\n' "$passed" "$failed"
@@ -89,7 +97,7 @@ tests "unit tests" --skip-build --parallel --skip IntegrationTests
 tests "integration tests" --skip-build --no-parallel --filter IntegrationTests
 if ! $quick; then
     # Always the same inputs: a change is judged by what it changed. New ones are looked for by scripts/fuzz.sh itself.
-    step "fuzzing" scripts/fuzz.sh --seconds "${FUZZ_SECONDS:-5}" --seed 1
+    step "fuzzing" scripts/fuzz.sh --runs "${FUZZ_RUNS:-8000}" --seed 1
     # Its objects differ from the plain build's: a folder of its own keeps both warm. Leaks are counted by the
     # integration tests on the real daemon; LeakSanitizer would report the Swift runtime's own caches.
     export ASAN_OPTIONS=detect_leaks=0

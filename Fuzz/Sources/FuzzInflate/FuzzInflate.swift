@@ -9,7 +9,11 @@ public func fuzzInflate(_ start: UnsafePointer<UInt8>, _ count: Int) -> CInt {
     let keepsContext = start[0] & 128 != 0
     let bytes = Array(UnsafeBufferPointer(start: start + 1, count: count - 1))
     let whole = inflate(bytes, piece: bytes.count, bits: bits)
-    precondition(whole == inflate(bytes, piece: piece, bits: bits), "cutting the input changed the outcome")
+    let pieces = inflate(bytes, piece: piece, bits: bits)
+    // A sender that reaches further back than the window it agreed to is refused as soon as zlib has let go of what is
+    // meant, which hangs on how much output one call made. It is either refused or given the same text.
+    let reachesTooFar = bits < 15 && (whole == nil || pieces == nil)
+    precondition(whole == pieces || reachesTooFar, "cutting the input changed the outcome")
 
     let deflater = Deflater(settings: .init(windowBits: bits, memoryLevel: 1), keepsContext: keepsContext)
     let inflater = Inflater(windowBits: bits)
