@@ -35,12 +35,14 @@ let package = Package(
         .target(name: "WebSocket", dependencies: ["Base", "CZlib", "Digests"]),
         .target(name: "HubProtocol", dependencies: ["Base", "JSON"]),
         .target(name: "Digests", dependencies: ["COpenSSL"]),
+        .target(name: "Redaction", dependencies: ["Base", "JSON"]),
 
         // Services
         .target(name: "Configuration", dependencies: ["Base", "JSON"]),
         .target(name: "EventLog", dependencies: ["Base", "JSON", "HubProtocol", "EventLoop"]),
         .target(
-            name: "Providers", dependencies: ["Base", "JSON", "HubProtocol", "EventLoop", "Processes"],
+            name: "Providers",
+            dependencies: ["Base", "JSON", "HubProtocol", "EventLoop", "Processes", "Redaction"],
             // Links into assets, since a resource must lie within its target.
             resources: [
                 .embedInCode("Manifests/claudeCodeCli.json"), .embedInCode("Manifests/codexCli.json"),
@@ -59,7 +61,10 @@ let package = Package(
         .target(name: "EchoAgent", dependencies: ["Base", "JSON"]),
         .target(
             name: "Sessions",
-            dependencies: ["Base", "JSON", "Digests", "HubProtocol", "EventLoop", "EventLog", "Processes", "Providers"]),
+            dependencies: [
+                "Base", "JSON", "Digests", "HubProtocol", "EventLoop", "EventLog", "Processes", "Providers",
+                "Redaction",
+            ]),
 
         // Edge
         .target(name: "Server", dependencies: ["Base", "CLinux", "EventLoop", "HTTP1", "WebSocket"]),
@@ -79,8 +84,8 @@ let package = Package(
             name: "Daemon",
             dependencies: [
                 "Base", "CLinux", "JSON", "HubProtocol", "EventLoop", "Processes", "Configuration", "EventLog",
-                "Providers", "ProviderClaude", "ProviderCodex", "ProviderACP", "EchoAgent", "Sessions", "Server",
-                "API",
+                "Providers", "ProviderClaude", "ProviderCodex", "ProviderACP", "EchoAgent", "Redaction", "Sessions",
+                "Server", "API",
             ]),
         .executableTarget(name: "codeai-hub-core", dependencies: ["Daemon"]),
         .executableTarget(name: "codeai-hub", dependencies: ["Terminal"]),
@@ -104,6 +109,8 @@ let package = Package(
         .testTarget(
             name: "ProcessesTests", dependencies: ["Processes", "EventLoop", "Base", "TestSupport", "TestPeer"]),
         .testTarget(name: "DigestsTests", dependencies: ["Digests", "Base"]),
+        .testTarget(name: "RedactionTests", dependencies: ["Redaction", "Base", "JSON"]),
+        .testTarget(name: "DaemonTests", dependencies: ["Daemon", "Base", "JSON", "TestSupport"]),
         .testTarget(name: "HTTP1Tests", dependencies: ["HTTP1", "Base", "CZlib", "TestSupport"]),
         .testTarget(name: "WebSocketTests", dependencies: ["WebSocket", "Base", "TestSupport"]),
         .testTarget(name: "HubProtocolTests", dependencies: ["HubProtocol", "JSON", "Base", "TestSupport"]),

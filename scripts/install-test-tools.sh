@@ -66,3 +66,32 @@ if [ ! -e "$acp_example" ]; then
     mv "$tools/acp-$acp-source.part" "$tools/acp-$acp-source"
 fi
 printf 'export CODEAI_HUB_TEST_ACP_EXAMPLE=%q\n' "$acp_example"
+
+# Prometheus and promtool, which check the metrics, the dashboard and the alerts: Debian's package, unpacked and not
+# installed, since installing it would start a service.
+prometheus=${CODEAI_HUB_TEST_PROMETHEUS:-}
+if [ -z "$prometheus" ] && command -v prometheus >/dev/null && command -v promtool >/dev/null; then
+    prometheus=$(dirname "$(command -v promtool)")
+fi
+if [ ! -x "$prometheus/promtool" ] || [ ! -x "$prometheus/prometheus" ]; then
+    prometheus=$tools/prometheus/usr/bin
+    if [ ! -x "$prometheus/promtool" ]; then
+        echo "unpacking Debian's prometheus into $tools/prometheus" >&2
+        rm -rf "$tools/prometheus.part"
+        mkdir -p "$tools/prometheus.part"
+        (
+            cd "$tools/prometheus.part"
+            # The package lists may be missing or old; updating them is root's business.
+            apt-get -qq download prometheus >&2 || {
+                if [ "$(id -u)" -eq 0 ]; then apt-get -qq update >&2; else sudo apt-get -qq update >&2; fi
+                apt-get -qq download prometheus >&2
+            }
+            dpkg-deb -x prometheus_*.deb .
+            rm -f prometheus_*.deb
+        )
+        [ -x "$tools/prometheus.part/usr/bin/promtool" ] || { echo "error: prometheus has no promtool" >&2; exit 1; }
+        rm -rf "$tools/prometheus"
+        mv "$tools/prometheus.part" "$tools/prometheus"
+    fi
+fi
+printf 'export CODEAI_HUB_TEST_PROMETHEUS=%q\n' "$prometheus"

@@ -35,6 +35,7 @@ package final class APIHandler: HTTPHandler {
         self.compresses = compresses
         hub.providers = providers
         addCoreRoutes(to: &router)
+        addMetricsRoutes(to: &router)
         addProviderRoutes(to: &router)
         addImportRoutes(to: &router)
         addSessionRoutes(to: &router)
@@ -158,8 +159,8 @@ package final class APIHandler: HTTPHandler {
             ]
             guard let stream = recipient.responder.stream(headers: headers, observer: download) else { return }
             download.begin(stream)
-        case .eventStream(let begin):
-            let client = EventStreamClient(hub: hub)
+        case .eventStream(let identity, let begin):
+            let client = EventStreamClient(hub: hub, identity: identity)
             let headers: HTTPHeaders = [
                 "content-type": "text/event-stream", "cache-control": "no-store", "x-content-type-options": "nosniff",
             ]

@@ -31,7 +31,7 @@ enum APIReply {
     /// An answer made piece by piece, as the client takes it.
     case download(contentType: String, fileName: String, Download.Source)
     /// A stream of server-sent events.
-    case eventStream((EventStreamClient, ResponseStream) -> Void)
+    case eventStream(ClientIdentity, (EventStreamClient, ResponseStream) -> Void)
 }
 
 extension Failure {

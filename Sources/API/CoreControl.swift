@@ -13,6 +13,8 @@ package protocol CoreControl: AnyObject {
     /// The daemon's own resident memory, in bytes.
     var residentMemory: Int { get }
     var traffic: ServerMetrics { get }
+    /// How the daemon itself fares.
+    var vitals: CoreVitals { get }
     /// Begins to stop; the answer to the request that asked is still sent.
     func shutDown(graceMs: Int?, by client: String)
 }

@@ -1,14 +1,19 @@
 import HubProtocol
 import JSON
 import Server
+import Sessions
 
 /// One client on a stream of server-sent events: one session, replayed from a cursor and then live.
 final class EventStreamClient: SubscriberObserver {
     private let hub: StreamHub
+    private let identity: ClientIdentity
     private var feed: ClientFeed?
     private var stream: ResponseStream?
 
-    init(hub: StreamHub) { self.hub = hub }
+    init(hub: StreamHub, identity: ClientIdentity) {
+        self.hub = hub
+        self.identity = identity
+    }
 
     /// The stream holds its observer, and so this client, for as long as it is open.
     func begin(_ stream: ResponseStream, sessionId: String, after: Int, wantsChunks: Bool) {
@@ -16,6 +21,7 @@ final class EventStreamClient: SubscriberObserver {
         let feed = ClientFeed(sink: EventStreamSink(stream), hub: hub, holds: true, isOfOneSession: true)
         self.feed = feed
         hub.add(feed)
+        hub.onClient(identity, true)
         feed.configure(selection: .only([sessionId]), wantsChunks: wantsChunks, cursors: [(sessionId, after)])
     }
 
@@ -30,7 +36,10 @@ final class EventStreamClient: SubscriberObserver {
     }
 
     func subscriberDidClose(_ subscriber: Subscriber) {
-        if let feed { hub.remove(feed) }
+        if let feed {
+            hub.remove(feed)
+            hub.onClient(identity, false)
+        }
         feed = nil
         stream = nil
     }

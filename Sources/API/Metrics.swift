@@ -1,4 +1,5 @@
 import Base
+import EventLog
 
 /// Writes the Prometheus text format, version 0.0.4.
 struct MetricsText {
@@ -46,5 +47,22 @@ struct MetricsText {
     mutating func counter(_ name: String, _ help: String, _ value: Int) {
         family(name, "counter", help)
         sample(name, Double(value))
+    }
+
+    /// One histogram for each set of labels; none without any.
+    mutating func histogram(
+        _ name: String, _ help: String, _ series: [(labels: [(String, String)], counts: LatencyHistogram)]
+    ) {
+        family(name, "histogram", help)
+        for (labels, histogram) in series {
+            var cumulative = 0
+            for (bound, count) in zip(histogram.bounds, histogram.counts) {
+                cumulative += count
+                sample("\(name)_bucket", labels + [("le", bound.description)], Double(cumulative))
+            }
+            sample("\(name)_bucket", labels + [("le", "+Inf")], Double(histogram.count))
+            sample("\(name)_sum", labels, Double(histogram.sumNanoseconds) / 1e9)
+            sample("\(name)_count", labels, Double(histogram.count))
+        }
     }
 }

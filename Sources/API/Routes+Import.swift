@@ -94,18 +94,21 @@ extension APIHandler {
         let format = try request.query.string("format") ?? "jsonl"
         // What is said from now on is not in it, so that it has an end.
         let last = session.log.committedSeq
+        guard ["jsonl", "markdown"].contains(format) else {
+            throw Failure(
+                code: "invalid_request", message: "format is jsonl or markdown.", details: ["field": "format"])
+        }
+        service.auditor?.record(
+            "session_exported", by: request.client, sessionId: session.id, details: ["format": JSON(format)])
         switch format {
-        case "jsonl":
-            return .download(
-                contentType: "application/x-ndjson", fileName: session.id + ".jsonl",
-                LogExport.lines(of: session.log, through: last))
         case "markdown":
             return .download(
                 contentType: "text/markdown; charset=utf-8", fileName: session.id + ".md",
                 LogExport.markdown(of: session, through: last))
         default:
-            throw Failure(
-                code: "invalid_request", message: "format is jsonl or markdown.", details: ["field": "format"])
+            return .download(
+                contentType: "application/x-ndjson", fileName: session.id + ".jsonl",
+                LogExport.lines(of: session.log, through: last))
         }
     }
 }

@@ -45,7 +45,10 @@ extension APIHandler {
             return .json(200, .object(try record(id)))
         }
         router.add(.post, "providers/*/login") { [self] request throws(Failure) in
-            .json(200, .object(try providers.login(providerId(request))))
+            let id = try providerId(request)
+            let command = try providers.login(id)
+            audit("provider_login", request, id)
+            return .json(200, .object(command))
         }
     }
 

@@ -203,7 +203,7 @@ extension APIHandler {
         try requireRoom()
         let cursor = after ?? 0
         let sessionId = session.id
-        return .eventStream { client, stream in
+        return .eventStream(request.client) { client, stream in
             client.begin(stream, sessionId: sessionId, after: cursor, wantsChunks: chunks != "false")
         }
     }

@@ -79,31 +79,4 @@ extension APIHandler {
             "perSessionUsd": budget.perSession.map { JSON($0.usd) } ?? .null,
         ]
     }
-
-    /// Over all sessions there ever were: deleted ones don't make a counter fall.
-    func addUsageMetrics(to text: inout MetricsText) {
-        let report = service.usage(
-            from: Day(daysSince1970: .min / 2), through: Day(daysSince1970: .max / 2), by: .provider)
-        let rows = report.rows.sorted { $0.key < $1.key }
-        text.family("codeai_tokens_total", "counter", "Tokens by provider; cached ones are a part of input.")
-        for (provider, sum) in rows {
-            for (direction, count) in [("input", sum.input), ("cached", sum.cached), ("output", sum.output)] {
-                text.sample("codeai_tokens_total", [("provider", provider), ("direction", direction)], Double(count))
-            }
-        }
-        text.family(
-            "codeai_cost_usd_total", "counter",
-            "Cost by provider, as it reported it or as estimated from list prices.")
-        for (provider, sum) in rows {
-            for (basis, money) in [("reported", sum.reported), ("estimated", sum.estimated)] {
-                text.sample("codeai_cost_usd_total", [("provider", provider), ("basis", basis)], money.usd)
-            }
-        }
-        text.family("codeai_turns_unpriced_total", "counter", "Turns whose tokens nobody knows the price of.")
-        for (provider, sum) in rows {
-            text.sample("codeai_turns_unpriced_total", [("provider", provider)], Double(sum.unpricedTurns))
-        }
-        text.family("codeai_day_cost_usd", "gauge", "Cost of the current day (UTC) over all providers.")
-        text.sample("codeai_day_cost_usd", service.spentToday.usd)
-    }
 }

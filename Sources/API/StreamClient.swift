@@ -29,6 +29,7 @@ final class StreamClient: WebSocketHandler {
         let feed = ClientFeed(sink: WebSocketSink(connection), hub: hub, holds: true, awaitsHello: awaitsHello)
         self.feed = feed
         hub.add(feed, connection)
+        hub.onClient(identity, true)
         feed.sink.send(hub.stateFrame(), isEphemeral: false)
         guard awaitsHello else {
             hub.loop.schedule(after: .milliseconds(hub.limits.helloGrace)) { [weak feed] in feed?.release() }
@@ -64,7 +65,10 @@ final class StreamClient: WebSocketHandler {
     func subscriberEvictionNotice(_ subscriber: Subscriber) -> [UInt8]? { hub.evictedFrame().text }
 
     func subscriberDidClose(_ subscriber: Subscriber) {
-        if let feed { hub.remove(feed) }
+        if let feed {
+            hub.remove(feed)
+            hub.onClient(identity, false)
+        }
         feed = nil
         connection = nil
     }

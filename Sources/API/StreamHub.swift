@@ -40,6 +40,8 @@ package final class StreamHub: SessionObserver {
     private var connections: [ObjectIdentifier: WebSocketConnection] = [:]
     private var nextClient = 1
     package private(set) var framesEncoded = 0
+    /// Told of clients that come and go.
+    package var onClient: (_ client: ClientIdentity, _ isHere: Bool) -> Void = { _, _ in }
 
     package init(
         service: SessionService, context: any HubContext, encoder: BroadcastEncoder, limits: Limits = Limits()

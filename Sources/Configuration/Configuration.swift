@@ -96,6 +96,7 @@ package struct Configuration: Equatable, Sendable {
         package var maxBytes = 10 << 20
         package var maxAgeDays = 14
         package var keep = 5
+        package var slowTurnMs = 250
     }
 
     package struct Backups: Equatable, Sendable {

@@ -221,13 +221,20 @@ package enum SettingTable {
         ),
 
         .choice(
-            "log.level", \.log.level, variable: "CORE_LOG_LEVEL",
+            "log.level", \.log.level, live: true, variable: "CORE_LOG_LEVEL",
             "The least severe entries that are logged."),
         .integer(
-            "log.maxBytes", \.log.maxBytes, 64 << 10...(1 << 30),
-            "Bytes after which logs/core.log is rotated."),
-        .integer("log.maxAgeDays", \.log.maxAgeDays, 1...3650, "Days after which a rotated log is removed."),
-        .integer("log.keep", \.log.keep, 0...1000, "Rotated logs that are kept."),
+            "log.maxBytes", \.log.maxBytes, 64 << 10...(1 << 30), live: true,
+            "Bytes after which logs/core.log, and logs/audit.log apart from it, is rotated."),
+        .integer(
+            "log.maxAgeDays", \.log.maxAgeDays, 1...3650, live: true,
+            "Days after which a log is rotated however small it is, and a rotated one removed."),
+        .integer(
+            "log.keep", \.log.keep, 0...1000, live: true, "Rotated logs that are kept of each kind, and crash reports."),
+        .integer(
+            "log.slowTurnMs", \.log.slowTurnMs, 0...600_000, live: true,
+            "Milliseconds of one turn of the daemon's loop from which on it is logged as slow: everybody waits for it meanwhile. 0: never."
+        ),
 
         .integer(
             "backups.keep", \.backups.keep, 0...10_000,

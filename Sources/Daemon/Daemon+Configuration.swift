@@ -22,6 +22,9 @@ extension Daemon {
         configurationSeen = FileSignature(configured.path)
         do throws(ConfigurationError) {
             let needsRestart = try configured.readAgain()
+            Daemon.learnSecrets(redactor, configured)
+            log.apply(level: configured.logLevel, rules: configured.logRules)
+            audit.apply(rules: configured.logRules)
             service.setBudget(configured.budget)
             catalogue.defaults = configured.sessionDefaults
             catalogue.registry.reload(overrides: configured.providers)

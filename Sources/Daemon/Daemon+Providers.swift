@@ -18,6 +18,7 @@ extension Daemon {
             var payload: JSONObject = ["providerId": JSON(providerId)]
             for (key, value) in progress.json { payload[key] = value }
             self?.hub.broadcast("provider:progress", payload, isEphemeral: true)
+            self?.note(progress, of: providerId)
         }
         registry.onProblem = { [weak self] in self?.report($0) }
         registry.isInUse = { [weak self] providerId in

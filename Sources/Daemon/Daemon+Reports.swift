@@ -32,6 +32,13 @@ extension Daemon {
 
     var residentMemory: Int { residentBytes() }
 
+    var vitals: CoreVitals {
+        var vitals = ownVitals
+        vitals.lostLogLines = log.lost + audit.lost
+        vitals.process = processVitals()
+        return vitals
+    }
+
     var traffic: ServerMetrics { server.metrics }
 }
 

@@ -32,6 +32,7 @@ extension Daemon {
                 subreaper.killAdopted()
                 let isComplete = service.store.stop()
                 log.log(isComplete ? .info : .error, "stopped", ["logsComplete": JSON(isComplete)])
+                marker?.end()
                 loop.stop()
             }
         }
@@ -40,6 +41,7 @@ extension Daemon {
     func exitNow(_ code: Int32) {
         endpoint.remove()
         log.log(.warn, "stopped at once", ["code": .int(Int64(code))])
+        marker?.end()
         subreaper.killAll()
         exit(code)
     }

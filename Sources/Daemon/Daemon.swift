@@ -8,6 +8,7 @@ import HubProtocol
 import JSON
 import Processes
 import Providers
+import Redaction
 import Server
 import Sessions
 import WebSocket
@@ -15,6 +16,8 @@ import WebSocket
 /// The composition of everything, and its life from start to exit. What each part does is in its module.
 final class Daemon: HubContext, CoreControl {
     let log: ServiceLog
+    let audit: AuditLog
+    let redactor = Redactor()
     let loop: EventLoop
     let service: SessionService
     let catalogue: Catalogue
@@ -31,6 +34,14 @@ final class Daemon: HubContext, CoreControl {
     private var signals: SignalSource?
     var idleSince: Duration?
     var isStopping = false
+    /// This process's own figures; `vitals` adds those of the kernel.
+    var ownVitals = CoreVitals()
+    var marker: LifeMarker?
+    var slowTurnTimer: LoopTimer?
+    var slowTurnsTold = 0
+    var slowestTurn = 0
+    /// Installations whose beginning was logged.
+    var installing: Set<String> = []
     private var exitCode: Int32 = 0
 
     init(_ settings: Settings, home: Home, environment: [String: String]) throws(StartError) {
@@ -41,7 +52,9 @@ final class Daemon: HubContext, CoreControl {
         instance = try SingleInstance(home)
         endpoint = EndpointFile(path: home.endpoint)
         let token = try TokenFile.load(home.token)
-        log = settings.log(in: home)
+        Daemon.collectSecrets(redactor, token: token, settings: settings, environment: environment)
+        log = settings.log(in: home, redactor)
+        audit = AuditLog(path: home.logs + "/audit.log", rules: settings.logRules, redactor: redactor)
         let store: LogStore<SessionState>
         do {
             loop = try EventLoop()
@@ -54,7 +67,8 @@ final class Daemon: HubContext, CoreControl {
         }
         catalogue = Catalogue(
             registry: ProviderRegistry(
-                surroundings: settings.surroundings(home, environment), overrides: settings.providers, loop: loop))
+                surroundings: settings.surroundings(home, environment, redactor), overrides: settings.providers,
+                loop: loop))
         catalogue.defaults = settings.sessionDefaults
         let spending = Spending(
             prices: PriceBook(path: home.prices), archive: UsageArchive(path: home.usage), budget: settings.budget)
@@ -63,9 +77,8 @@ final class Daemon: HubContext, CoreControl {
         let health = service.health
         catalogue.health = { health.json($0) }
         service.archives = catalogue
-        service.auditor = AuditLog(
-            path: home.logs + "/audit.log", maxBytes: settings.configuration.log.maxBytes,
-            keep: settings.configuration.log.keep)
+        service.auditor = audit
+        service.redactor = redactor
         identity = CoreIdentity(
             version: Version.current, instanceId: randomUUID(), pid: getpid(), host: settings.host,
             port: settings.port, startedAt: started)
@@ -102,6 +115,7 @@ final class Daemon: HubContext, CoreControl {
                     + "to another, 0 for any free one.", exitCode: .addressInUse)
         }
         announceProviders()
+        keepJournal()
     }
 
     private func addresses() throws(ServerError) -> [SocketAddress] {
@@ -122,6 +136,7 @@ final class Daemon: HubContext, CoreControl {
     /// Serves until it is told to stop.
     /// - Returns: the exit code.
     func run() throws(StartError) -> Int32 {
+        beginLife()
         service.holdProviders()
         service.start()
         service.store.writeIndex(every: .seconds(60))
@@ -134,7 +149,9 @@ final class Daemon: HubContext, CoreControl {
         log.log(
             .info, "ready",
             [
-                "version": JSON(identity.version), "host": JSON(identity.host), "port": .int(Int64(identity.port)),
+                "version": JSON(identity.version), "instanceId": JSON(identity.instanceId),
+                "pid": .int(Int64(identity.pid)), "configuration": JSON(configured.path), "host": JSON(identity.host),
+                "port": .int(Int64(identity.port)),
                 "sessions": JSON(service.count),
             ])
         // Providers' processes of a daemon on this home that died are ended before anything new is started.

@@ -1,4 +1,5 @@
 import Base
+import CLinux
 import Glibc
 
 /// The daemon's folder, `~/.codeai-hub` unless told otherwise, and the places in it.
@@ -37,6 +38,8 @@ struct Home {
 
     var configuration: String { path + "/core/config.json" }
     var endpoint: String { path + "/core/endpoint.json" }
+    /// There while a daemon runs: see `LifeMarker`.
+    var marker: String { path + "/core/running" }
     var lock: String { path + "/core/core.lock" }
     /// What deleted sessions cost.
     var usage: String { path + "/core/usage.jsonl" }

@@ -3,6 +3,7 @@ import EventLoop
 import Glibc
 import HubProtocol
 import Providers
+import Redaction
 
 /// `codeai-hub-core provider-login ID`: becomes the vendor's own login, in the terminal it was started in.
 ///
@@ -18,7 +19,7 @@ enum ProviderLogin {
         let launch: ProviderLaunch
         do {
             let registry = ProviderRegistry(
-                surroundings: settings.surroundings(home, environment), overrides: settings.providers,
+                surroundings: settings.surroundings(home, environment, Redactor()), overrides: settings.providers,
                 loop: try EventLoop())
             launch = try registry.loginLaunch(id)
         } catch let failure as Failure {

@@ -1,10 +1,11 @@
 import Base
 import Glibc
 import JSON
+import Redaction
 
-/// The daemon's own log: JSON lines in a file that is rotated by size, and on stderr where a person or a service
-/// manager listens.
-final class ServiceLog {
+/// The daemon's own log: JSON lines in a file that is rotated, and on stderr where a person or a service manager
+/// listens. Nothing secret gets in, whoever hands it over. May be used from any thread.
+final class ServiceLog: @unchecked Sendable {
     enum Level: Int, Comparable, CaseIterable {
         case debug, info, warn, error
 
@@ -16,65 +17,71 @@ final class ServiceLog {
         static func < (a: Level, b: Level) -> Bool { a.rawValue < b.rawValue }
     }
 
-    private let file: RotatingFile
-    private let level: Level
+    let path: String
+    private struct State {
+        var file: RotatingFile
+        var level: Level
+        /// Lost lines that the file has told of.
+        var told = 0
+    }
+    private let state: Lock<State>
+    private let redactor: Redactor
     private let writesToStderr: Bool
 
-    init(path: String, level: Level, maxBytes: Int, keep: Int, writesToStderr: Bool) {
-        file = RotatingFile(path: path, maxBytes: maxBytes, keep: keep)
-        self.level = level
+    init(path: String, level: Level, rules: RotatingFile.Rules, redactor: Redactor, writesToStderr: Bool) {
+        self.path = path
+        state = Lock(State(file: RotatingFile(path: path, rules: rules), level: level))
+        self.redactor = redactor
         self.writesToStderr = writesToStderr
     }
 
+    /// What the configuration says from now on.
+    func apply(level: Level, rules: RotatingFile.Rules) {
+        state.withLock { state in
+            state.level = level
+            state.file.apply(rules)
+        }
+    }
+
+    /// Lines that could not be written.
+    var lost: Int { state.withLock { $0.file.lost } }
+
     func log(_ level: Level, _ message: String, _ fields: JSONObject = [:]) {
-        guard level >= self.level else { return }
+        guard level >= state.withLock({ $0.level }) else { return }
+        let line = text(level, message, fields)
+        let lost: Int = state.withLock { state in
+            guard state.file.append(line) else { return 0 }
+            defer { state.told = state.file.lost }
+            return state.file.lost - state.told
+        }
+        if writesToStderr { ServiceLog.writeToStderr(line) }
+        if lost > 0 { log(.warn, "lines of this log could not be written", ["lines": JSON(lost)]) }
+    }
+
+    private func text(_ level: Level, _ message: String, _ fields: JSONObject) -> [UInt8] {
         var object: JSONObject = [
-            "ts": JSON(Timestamp.now.description), "level": JSON("\(level)"), "message": JSON(message),
+            "ts": JSON(Timestamp.now.description), "level": JSON("\(level)"), "message": JSON(redactor.clean(message)),
         ]
-        for (key, value) in fields { object[key] = value }
+        for (key, value) in redactor.clean(fields) { object[key] = value }
         var line: [UInt8] = []
         object.serialize(into: &line)
         line.append(0x0a)
-        file.append(line)
-        // Nothing can be done about a stderr that is gone.
-        if writesToStderr { try? writeAll(line, to: STDERR_FILENO, "stderr") }
-    }
-}
-
-/// A file that is put aside when it has grown: `name`, then `name.1` (newer) to `name.N` (older).
-final class RotatingFile {
-    private let path: String
-    private let maxBytes: Int
-    private let keep: Int
-    private var file: Int32 = -1
-    private var size = 0
-
-    init(path: String, maxBytes: Int, keep: Int) {
-        self.path = path
-        self.maxBytes = maxBytes
-        self.keep = keep
-        reopen()
+        return line
     }
 
-    deinit { if file >= 0 { close(file) } }
+    /// What a pipe takes at once without waiting, and whole (POSIX's PIPE_BUF on Linux).
+    private static let pipePiece = 4096
 
-    private func reopen() {
-        if file >= 0 { close(file) }
-        file = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW, 0o600)
-        var information = stat()
-        size = file >= 0 && fstat(file, &information) == 0 ? Int(information.st_size) : 0
-    }
-
-    /// A full disk must not stop the daemon for the sake of its log: what can't be written is passed over.
-    func append(_ line: [UInt8]) {
-        if size > 0, size + line.count > maxBytes { rotate() }
-        guard file >= 0, (try? writeAll(line, to: file, path)) != nil else { return }
-        size += line.count
-    }
-
-    private func rotate() {
-        for index in stride(from: keep - 1, through: 1, by: -1) { rename("\(path).\(index)", "\(path).\(index + 1)") }
-        if keep > 0 { rename(path, "\(path).1") } else { unlink(path) }
-        reopen()
+    /// A reader that has stopped reading must not stop the daemon: what it doesn't take now, it doesn't get.
+    private static func writeToStderr(_ line: [UInt8]) {
+        var start = 0
+        while start < line.count {
+            var room = pollfd(fd: STDERR_FILENO, events: Int16(POLLOUT), revents: 0)
+            guard poll(&room, 1, 0) == 1, room.revents & Int16(POLLOUT) != 0 else { return }
+            let end = min(line.count, start + pipePiece)
+            // Nothing can be done about a stderr that is gone.
+            guard (try? writeAll(Array(line[start..<end]), to: STDERR_FILENO, "stderr")) != nil else { return }
+            start = end
+        }
     }
 }

@@ -1,5 +1,6 @@
 import API
 import Base
+import CLinux
 import Configuration
 import EventLog
 import EventLoop
@@ -8,6 +9,7 @@ import HTTP1
 import HubProtocol
 import JSON
 import Providers
+import Redaction
 import Server
 import Sessions
 import WebSocket
@@ -141,20 +143,31 @@ struct Settings {
         configuration.providers.mapValues { SessionState.Choice(model: $0.model, mode: $0.mode, effort: $0.effort) }
     }
 
-    func surroundings(_ home: Home, _ environment: [String: String]) -> ProviderRegistry.Surroundings {
+    func surroundings(
+        _ home: Home, _ environment: [String: String], _ redactor: Redactor
+    ) -> ProviderRegistry.Surroundings {
         var surroundings = ProviderRegistry.Surroundings(
             hubHome: home.path, program: ownProgram(), environment: environment, owner: home.path)
         surroundings.installSeconds = configuration.limits.installSeconds
+        surroundings.redactor = redactor
         return surroundings
     }
 
-    func log(in home: Home) -> ServiceLog {
+    var logLevel: ServiceLog.Level { ServiceLog.Level(configuration.log.level.rawValue) ?? .info }
+
+    var logRules: RotatingFile.Rules {
+        RotatingFile.Rules(
+            maxBytes: configuration.log.maxBytes, maxAgeDays: configuration.log.maxAgeDays, keep: configuration.log.keep
+        )
+    }
+
+    func log(in home: Home, _ redactor: Redactor) -> ServiceLog {
         // On a terminal, a pipe or a service manager's socket somebody listens; a file would only be a second copy.
         var information = stat()
         let isFile = fstat(STDERR_FILENO, &information) == 0 && information.st_mode & S_IFMT == S_IFREG
         return ServiceLog(
-            path: home.logs + "/core.log", level: ServiceLog.Level(configuration.log.level.rawValue) ?? .info,
-            maxBytes: configuration.log.maxBytes, keep: configuration.log.keep, writesToStderr: !isFile)
+            path: home.logs + "/core.log", level: logLevel, rules: logRules, redactor: redactor,
+            writesToStderr: !isFile)
     }
 }
 

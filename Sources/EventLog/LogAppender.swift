@@ -173,9 +173,11 @@ final class LogAppender {
             if !pending.records.isEmpty { markDirty() }
             onRecovered()
         }
+        committer.metrics.appendLatency.record(
+            nanoseconds: monotonicNanoseconds() - batch.firstAppended, times: events.count)
         isPublishing = true
         if !isClosed { publish(events) }
-        committer.metrics.commitLatency.record(
+        committer.metrics.publishLatency.record(
             nanoseconds: monotonicNanoseconds() - batch.firstAppended, times: events.count)
         runWaiting()
         isPublishing = false

@@ -14,6 +14,8 @@ package final class EventLoop: @unchecked Sendable {
     package var now: Duration { .nanoseconds(nowNanoseconds) }
     /// `now` in nanoseconds, for arithmetic on hot paths.
     package private(set) var nowNanoseconds: Int64 = monotonicNanoseconds()
+    /// Told after each turn how many nanoseconds it took, the waiting left out.
+    package var onTurn: ((Int64) -> Void)?
 
     let poller: Poller
     private var registrations = RegistrationTable()
@@ -79,6 +81,7 @@ package final class EventLoop: @unchecked Sendable {
         fireTimers()
         runSubmitted()
         runPhases()
+        if let onTurn { onTurn(monotonicNanoseconds() - nowNanoseconds) }
     }
 
     /// Ends `run()` after the current turn, from any thread. A loop stopped before it runs does not run.

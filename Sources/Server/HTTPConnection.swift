@@ -173,6 +173,8 @@ final class HTTPConnection: Connection {
         case .preflight(let headers):
             respond(number, status: 204, headers: headers, body: UnsafeRawBufferPointer(start: nil, count: 0))
         case .reject(let rejection):
+            server.onRefusal(
+                Refusal(code: rejection.code, peer: peer.description, method: head.method.description, path: head.path))
             reject(rejection)
         }
     }
@@ -232,6 +234,7 @@ final class HTTPConnection: Connection {
 
     private func reject(_ rejection: AccessGuard.Rejection) {
         server.metrics.requestsForbidden += 1
+        server.metrics.forbiddenByReason[rejection.code, default: 0] += 1
         let hasBody = traits?.hasBody ?? false
         var headers = HTTPHeaders.json
         if let origin = rejection.origin { AccessGuard.originHeaders(origin).copy(into: &headers) }

@@ -15,6 +15,15 @@ extension HTTPHandler {
     package func receiver(of head: HTTPRequestHead) -> (any HTTPBodyReceiver)? { nil }
 }
 
+/// A request that the guard refused: what a log can say of it. All but the code comes from the peer.
+package struct Refusal: Sendable {
+    package let code: String
+    package let peer: String
+    package let method: String
+    /// Without its query.
+    package let path: String
+}
+
 /// Takes a body too large to be held in memory. It is let go of when the request is answered or its connection ends.
 package protocol HTTPBodyReceiver: AnyObject {
     /// Takes the next part, lent for the time of the call.
@@ -29,6 +38,8 @@ package final class HTTPServer {
     package let limits: ServerLimits
     package let accessGuard: AccessGuard
     package internal(set) var metrics = ServerMetrics()
+    /// Told of each request that the guard refuses.
+    package var onRefusal: (Refusal) -> Void = { _ in }
     /// True from `shutdown` on: nothing new is accepted.
     package private(set) var isShuttingDown = false
 

@@ -11,6 +11,8 @@ package struct ServerMetrics: Sendable {
     package var requestsMalformed = 0
     /// By the guard: host, origin, token.
     package var requestsForbidden = 0
+    /// The same by the code of the refusal, of which there are few.
+    package var forbiddenByReason: [String: Int] = [:]
     package var webSocketsOpened = 0
     package var webSocketsOpen = 0
     package var streamsOpened = 0

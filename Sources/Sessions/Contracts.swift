@@ -26,6 +26,14 @@ package struct ClientIdentity: Equatable, Sendable {
     }
 
     package var json: JSON { ["name": JSON(name), "id": JSON(id), "transport": JSON(transport)] }
+
+    /// What `json` made.
+    init?(_ json: JSON) {
+        guard let name = json["name"]?.stringValue, let id = json["id"]?.stringValue,
+            let transport = json["transport"]?.stringValue
+        else { return nil }
+        self.init(name: name, id: id, transport: transport)
+    }
 }
 
 /// A piece of text that is still growing. Never logged, never numbered.

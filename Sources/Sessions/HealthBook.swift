@@ -31,6 +31,8 @@ package final class HealthBook {
         return object
     }
 
+    package func state(of providerId: String) -> ProviderHealth.State { self[providerId].state(at: loop.now) }
+
     /// The wall clock's time of a time on the loop's clock.
     func time(_ time: Duration) -> Timestamp {
         Timestamp(milliseconds: clock().milliseconds + Int64(((time - loop.now) / .milliseconds(1)).rounded(.up)))

@@ -23,7 +23,7 @@ package struct RestRules: Equatable, Sendable {
 ///
 /// Only starts are refused: a process that runs goes on, and a turn that ends there in order closes the circuit.
 package struct ProviderHealth: Equatable, Sendable {
-    package enum State: String, Sendable {
+    package enum State: String, CaseIterable, Sendable {
         case ok
         /// It failed lately; the session in which it did waits before it starts it again.
         case backoff

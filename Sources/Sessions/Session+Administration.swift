@@ -9,6 +9,7 @@ extension Session {
         let title = try Session.checkedTitle(title)
         try requireWritableLog()
         appendStatus("renamed", ["title": JSON(title)], source: .user, by: client)
+        service.audit("session_renamed", by: client, session: self, details: [:])
         announceChange()
     }
 
@@ -16,6 +17,7 @@ extension Session {
         let tags = try Session.checkedTags(tags)
         try requireWritableLog()
         appendStatus("tagged", ["tags": JSON(tags)], source: .user, by: client)
+        service.audit("session_tagged", by: client, session: self, details: [:])
         announceChange()
     }
 
@@ -55,6 +57,7 @@ extension Session {
     /// message starts them again.
     package func stop(by client: ClientIdentity) {
         appendStatus("stop_requested", by: client)
+        service.audit("session_stopped", by: client, session: self, details: [:])
         unpark(by: client)
         // However it ends now, nobody else is to try it.
         if state.runningTurn != nil { isInterrupting = true }

@@ -4,6 +4,7 @@ import HubProtocol
 import JSON
 import Processes
 package import Providers
+import Redaction
 
 extension Session: ProviderSessionDelegate {
     package func providerSession(_ source: any ProviderSession, emitted events: [NormalizedEvent]) {
@@ -94,7 +95,7 @@ extension Session: ProviderSessionDelegate {
             case .quota(let quota): service.providers.note(quota, of: seat.providerId)
             default: break
             }
-            append(draft)
+            append(draft.kind == .error ? draft.cleaned(by: service.redactor) : draft)
             if draft.kind == .status || draft.kind == .usage { announceChange() }
         }
     }

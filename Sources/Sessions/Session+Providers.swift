@@ -99,6 +99,7 @@ extension Session {
         try Session.check(members: providerIds, service.providers)
         try requireWritableLog()
         appendStatus("providers", ["providerIds": JSON(providerIds)], source: .user, by: client)
+        service.audit("providers_invited", by: client, session: self, details: ["providerIds": JSON(providerIds)])
         announceChange()
     }
 

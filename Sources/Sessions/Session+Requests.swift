@@ -32,13 +32,6 @@ extension Session {
         try requireWritableLog()
         data["by"] = client.json
         appendResolution(of: request, data)
-        service.audit(
-            "permission", by: client, session: self,
-            details: [
-                "requestId": JSON(requestId), "tool": request.data["tool"] ?? .null,
-                "argsSha256": JSON(service.digest(request.data["args"] ?? .null)), "outcome": data["outcome"] ?? .null,
-                "optionId": data["optionId"] ?? .null, "optionKind": data["optionKind"] ?? .null,
-            ])
         log.afterCommit { [weak self] in
             self?.provider(of: request)?.answerPermission(requestId, decision, message: message)
         }
@@ -62,9 +55,6 @@ extension Session {
         try requireWritableLog()
         data["by"] = client.json
         appendResolution(of: request, data)
-        service.audit(
-            "question", by: client, session: self,
-            details: ["requestId": JSON(requestId), "outcome": data["outcome"] ?? .null])
         log.afterCommit { [weak self] in
             self?.provider(of: request)?.answerQuestion(requestId, answers: answers)
         }

@@ -3,6 +3,7 @@ import EventLog
 package import HubProtocol
 package import JSON
 import Providers
+import Redaction
 
 /// What a client is told about a message it sent.
 package struct AcceptedMessage: Equatable, Sendable {
@@ -295,7 +296,9 @@ extension Session {
         guard let turn = state.runningTurn else { return }
         if let error {
             append(
-                EventDraft(.error, source: .core, turnId: turn.turnId, providerId: turn.providerId, data: error.json))
+                EventDraft(
+                    .error, source: .core, turnId: turn.turnId, providerId: turn.providerId,
+                    data: service.redactor.cleanError(error.json)))
         }
         finishTurn(TurnOutcome(status: status, stopReason: stopReason), isSynthetic: true)
     }

@@ -65,12 +65,16 @@ package final class Session {
     func append(_ draft: EventDraft) -> EventRecord {
         lastActivity = loop.now
         // Only these can cost something.
-        let before = draft.kind == .turnCompleted || draft.kind == .status ? log.state.ledger.total.cost : nil
+        let before = draft.kind == .turnCompleted || draft.kind == .status ? log.state.ledger.total : nil
         let parked = state.parked
+        let request = service.requestAnswered(by: draft, in: self)
+        let failure = state.runningTurn?.failure
         let record = log.append(draft, at: service.clock())
         if record.seq == 0 { hasLostEvents = true }
         if state.parked != parked { service.parkingChanged(state) }
-        if let before, log.state.ledger.total.cost > before { service.costRose(self, from: before) }
+        if let before { service.used(self, since: before, providerId: draft.providerId ?? state.providerId) }
+        if let request { service.auditDecision(on: request, record.data, in: self) }
+        service.note(record, in: self, failure: failure)
         return record
     }
 

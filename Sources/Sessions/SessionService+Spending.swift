@@ -19,8 +19,25 @@ extension SessionService {
         return sum
     }
 
-    /// A session's log has just grown by an event that cost something.
-    func costRose(_ session: Session, from before: Money) {
+    /// A session's log has just grown by an event that may have used something.
+    func used(_ session: Session, since before: UsageLedger.Sum, providerId: String) {
+        let after = session.state.ledger.total
+        guard after != before else { return }
+        spending.add(after - before, of: providerId)
+        if after.cost > before.cost { costRose(session, from: before.cost) }
+    }
+
+    /// What each provider was used since the first session, deleted ones included. Worked out over all sessions once,
+    /// and kept from then on.
+    package var usedByProvider: [String: UsageLedger.Sum] {
+        spending.byProvider {
+            usage(
+                from: Day(daysSince1970: .min / 2), through: Day(daysSince1970: .max / 2), by: .provider
+            ).rows
+        }
+    }
+
+    private func costRose(_ session: Session, from before: Money) {
         let after = session.state.ledger.total.cost
         let cost = after - before
         let day = today

@@ -4,7 +4,8 @@ package import EventLog
 package import EventLoop
 package import HubProtocol
 package import JSON
-package import Providers
+import Providers
+package import Redaction
 
 /// All sessions: made, found, loaded when needed, put away when idle.
 ///
@@ -17,6 +18,11 @@ package final class SessionService {
     package let spending: Spending
     package weak var observer: (any SessionObserver)?
     package var auditor: (any Auditor)?
+    /// What it knows as secret is kept out of what providers leave in logs when they fail.
+    package var redactor = Redactor()
+    /// What an operator wants to know; never what was said.
+    package var onActivity: (SessionActivity.Event) -> Void = { _ in }
+    package internal(set) var activity = SessionActivity()
     /// The wall clock; injected in tests.
     let clock: () -> Timestamp
     package let health: HealthBook
@@ -33,12 +39,11 @@ package final class SessionService {
     /// Those in memory.
     package private(set) var loaded: [String: Session] = [:]
     /// Those known from the last look at the disk and not in memory.
-    private var stored: [String: SessionState] = [:]
+    private var stored = StoredSessions()
     private var sweep: LoopTimer?
     /// Where the sessions are that providers' programs keep by themselves.
     package weak var archives: (any ArchiveSource)?
     package private(set) lazy var imports = ImportQueue(service: self)
-    package private(set) var turnsCompleted: [TurnStatus: Int] = [:]
 
     package init(
         loop: EventLoop, store: LogStore<SessionState>, providers: any ProviderSource, settings: SessionSettings,
@@ -336,7 +341,6 @@ package final class SessionService {
     }
 
     func turnFinished(_ session: Session, _ outcome: TurnOutcome) {
-        turnsCompleted[outcome.status, default: 0] += 1
         startWaitingTurns()
     }
 
@@ -352,6 +356,9 @@ package final class SessionService {
     }
 
     // MARK: Bookkeeping
+
+    /// By status, of those that are not loaded.
+    var storedCounts: [SessionState.Status: Int] { stored.counts }
 
     func audit(_ action: String, by client: ClientIdentity?, session: Session, details: JSONObject) {
         auditor?.record(action, by: client, sessionId: session.id, details: details)

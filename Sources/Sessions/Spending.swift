@@ -8,6 +8,8 @@ package final class Spending {
     package internal(set) var budget: Budget
     /// What was spent today, kept beside the sum over all sessions, which would be made at every turn.
     private var today: (day: Day, spent: Money)?
+    /// What was used since ever, in the same way.
+    private var sums: [String: UsageLedger.Sum]?
 
     package init(
         prices: PriceBook = PriceBook(), archive: UsageArchive = UsageArchive(), budget: Budget = Budget()
@@ -29,8 +31,23 @@ package final class Spending {
         return spent
     }
 
-    /// A session came from elsewhere with costs of its own: the sum is to be made anew.
-    func forgetSum() { today = nil }
+    /// What was used by provider.
+    /// - Parameter all: works it out, the first time.
+    func byProvider(_ all: () -> [String: UsageLedger.Sum]) -> [String: UsageLedger.Sum] {
+        if let sums { return sums }
+        let made = all()
+        sums = made
+        return made
+    }
+
+    /// More was used.
+    func add(_ sum: UsageLedger.Sum, of providerId: String) { sums?[providerId, default: UsageLedger.Sum()] += sum }
+
+    /// A session came from elsewhere with costs of its own: the sums are to be made anew.
+    func forgetSum() {
+        today = nil
+        sums = nil
+    }
 
     /// More was spent on the day whose sum is known.
     func add(_ cost: Money) { today?.spent += cost }

@@ -44,6 +44,19 @@ package struct UsageLedger: Equatable, Sendable {
             a.estimated += b.estimated
         }
 
+        /// What was added since.
+        package static func - (a: Sum, b: Sum) -> Sum {
+            var difference = Sum()
+            difference.turns = a.turns &- b.turns
+            difference.unpricedTurns = a.unpricedTurns &- b.unpricedTurns
+            difference.input = a.input &- b.input
+            difference.output = a.output &- b.output
+            difference.cached = a.cached &- b.cached
+            difference.reported = a.reported - b.reported
+            difference.estimated = a.estimated - b.estimated
+            return difference
+        }
+
         /// Without the overflow that an absurd figure in a log could bring about.
         private static func added(_ a: Int, _ b: Int) -> Int {
             let (sum, overflow) = a.addingReportingOverflow(b)

@@ -16,6 +16,7 @@ final class Core: CoreControl, HubContext, ProviderDirectory {
     let children: [ChildUsage] = []
     let residentMemory = 0
     let traffic = ServerMetrics()
+    let vitals = CoreVitals()
 
     func shutDown(graceMs: Int?, by client: String) {}
 

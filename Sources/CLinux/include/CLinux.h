@@ -23,6 +23,7 @@
 #include <unistd.h>
 #include "beneath.h"
 #include "detach.h"
+#include "last_words.h"
 #include "peer.h"
 #include "sockets.h"
 #include "clinux_spawn.h"

@@ -1,5 +1,6 @@
 import Base
 import Glibc
+import Redaction
 
 /// What an installation prints: kept in a file up to a bound, and its newest line for those who watch.
 struct InstallOutput {
@@ -11,7 +12,13 @@ struct InstallOutput {
     /// Scalars of a line that are shown.
     private static let lineLimit = 300
 
+    /// Bytes of a line that are waited for before it is written without its end.
+    private static let longestLine = 64 << 10
+
     private let file: Int32
+    private let redactor: Redactor
+    /// The line that has no end yet: a secret in it can't be seen before.
+    private var partial: [UInt8] = []
     private var written = 0
     private var leftOut = 0
     private(set) var tail: [UInt8] = []
@@ -22,12 +29,32 @@ struct InstallOutput {
     private(set) var percent: Int?
 
     /// Begins the file anew.
-    init(path: String) {
+    init(path: String, redactor: Redactor) {
+        self.redactor = redactor
         unlink(path)
         file = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0o600)
     }
 
     mutating func take(_ bytes: UnsafeRawBufferPointer) {
+        partial.append(contentsOf: bytes)
+        if let end = partial.lastIndex(where: { $0 == 0x0a || $0 == 0x0d }) {
+            let rest = Array(partial[(end + 1)...])
+            keep(Array(partial[...end]))
+            partial = rest
+        } else if partial.count > InstallOutput.longestLine {
+            flush()
+        }
+    }
+
+    /// Takes a last line without an end as it is.
+    mutating func flush() {
+        let rest = partial
+        partial = []
+        if !rest.isEmpty { keep(rest) }
+    }
+
+    private mutating func keep(_ printed: [UInt8]) {
+        let bytes = redactor.clean(printed)
         let room = max(0, InstallOutput.fileLimit - written)
         // The installation goes on whether or not its output can be kept.
         if file >= 0, room > 0, (try? writeAll(Array(bytes.prefix(room)), to: file, "install.log")) != nil {
@@ -48,6 +75,7 @@ struct InstallOutput {
 
     /// Says in the file how it ended.
     mutating func close(_ outcome: String) {
+        flush()
         guard file >= 0 else { return }
         var text = "\n"
         if leftOut > 0 { text += "(\(leftOut) more bytes are left out)\n" }

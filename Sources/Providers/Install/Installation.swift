@@ -3,6 +3,7 @@ import EventLoop
 import HubProtocol
 package import JSON
 import Processes
+import Redaction
 
 /// How far an installation is. Lost when nobody looks: how it ended is in the provider's record.
 package struct InstallProgress: Equatable, Sendable {
@@ -55,7 +56,8 @@ package final class Installation {
     private var progressTimer: LoopTimer?
 
     init(
-        id: String, recipe: ProviderManifest.Recipe, version: String?, tree: String, log: String, loop: EventLoop
+        id: String, recipe: ProviderManifest.Recipe, version: String?, tree: String, log: String,
+        redactor: Redactor, loop: EventLoop
     ) {
         self.id = id
         self.recipe = recipe
@@ -64,7 +66,7 @@ package final class Installation {
         self.loop = loop
         startedAt = .now
         logPath = log
-        output = InstallOutput(path: log)
+        output = InstallOutput(path: log, redactor: redactor)
     }
 
     /// - Parameter done: called once, with what went wrong.
@@ -89,6 +91,7 @@ package final class Installation {
         child.onExit = { [self] status in
             timer?.cancel()
             self.child = nil
+            output.flush()
             if isCancelled { return done(cancellation) }
             if isTooLate {
                 return done(failure("took longer than \(limit.components.seconds) s (limits.installSeconds)"))

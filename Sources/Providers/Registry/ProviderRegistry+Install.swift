@@ -36,7 +36,7 @@ extension ProviderRegistry {
         let specification = specification(of: recipe, manifest, tree: tree, pin: pin)
         let installation = Installation(
             id: identifiers.next(), recipe: recipe, version: version, tree: tree, log: "\(folder)/install.log",
-            loop: loop)
+            redactor: surroundings.redactor, loop: loop)
         installation.otherRecipes = manifest.install.filter { $0.id != recipe.id && missing(for: $0).isEmpty }.map(\.id)
         installation.onProgress = { [weak self] in self?.onProgress(manifest.id, $0) }
         installations[manifest.id] = installation

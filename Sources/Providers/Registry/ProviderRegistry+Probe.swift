@@ -1,6 +1,7 @@
 import Base
 import JSON
 import Processes
+import Redaction
 
 /// What programs say about themselves, and whether the person is logged in.
 extension ProviderRegistry {
@@ -45,7 +46,7 @@ extension ProviderRegistry {
                 executable: executable, arguments: version.arguments,
                 environment: environment(of: manifest, executable: executable)),
             timeout: ProviderRegistry.probeTime, on: loop
-        ) { result in
+        ) { [redactor = surroundings.redactor] result in
             switch result {
             case .success(let text):
                 probe.version = ProviderVersion.find(in: text)
@@ -57,7 +58,7 @@ extension ProviderRegistry {
                     probe.problem = "prints no version"
                 }
             case .failure(let problem):
-                probe.problem = problem.reason
+                probe.problem = redactor.clean(problem.reason)
             }
             completion(probe)
         }

@@ -3,6 +3,7 @@ package import EventLoop
 package import HubProtocol
 import JSON
 import Processes
+package import Redaction
 
 /// The providers that there are, what is known about each, and how a conversation with one is made. Loop-confined.
 ///
@@ -21,6 +22,8 @@ package final class ProviderRegistry {
         package var owner: String
         /// Seconds that an installation may take.
         package var installSeconds = 1800.0
+        /// Keeps secrets out of what installations and version probes print.
+        package var redactor = Redactor()
 
         package init(hubHome: String, program: String, environment: [String: String], owner: String) {
             self.hubHome = hubHome
