@@ -77,7 +77,11 @@ let package = Package(
         .target(
             name: "Client",
             dependencies: ["Base", "CLinux", "JSON", "HubProtocol", "EventLoop", "HTTP1", "WebSocket"]),
-        .target(name: "Terminal", dependencies: ["Base", "CLinux", "JSON", "HubProtocol", "EventLoop", "Client"]),
+        .target(
+            name: "Terminal",
+            dependencies: [
+                "Base", "CLinux", "JSON", "HubProtocol", "EventLoop", "Processes", "Configuration", "Client",
+            ]),
 
         // Composition
         .target(
@@ -162,7 +166,7 @@ let package = Package(
         .testTarget(
             name: "IntegrationTests",
             dependencies: [
-                "Client", "HubProtocol", "JSON", "Base", "CLinux", "TestSupport",
+                "Client", "Configuration", "HubProtocol", "JSON", "Base", "CLinux", "TestSupport",
                 // The real programs are started as subprocesses; naming them here has them built first.
                 "codeai-hub-core", "codeai-hub",
             ]),

@@ -18,8 +18,10 @@ package final class APIHandler: HTTPHandler {
     unowned let core: any CoreControl
     /// Issues tickets for browsers.
     package weak var accessGuard: AccessGuard?
-    private let maxClients: Int
-    private let compresses: Bool
+    /// One more stream is refused; those that are there stay.
+    package var maxClients: Int
+    /// Whether new streams may be compressed.
+    package var compresses: Bool
     private var router = Router()
     private var healthCache: (turn: Int64, clients: Int, text: [UInt8]) = (.min, 0, [])
 
@@ -36,6 +38,7 @@ package final class APIHandler: HTTPHandler {
         hub.providers = providers
         addCoreRoutes(to: &router)
         addMetricsRoutes(to: &router)
+        addSettingsRoutes(to: &router)
         addProviderRoutes(to: &router)
         addImportRoutes(to: &router)
         addSessionRoutes(to: &router)

@@ -40,7 +40,7 @@ extension Failure {
         switch code {
         case "invalid_json", "invalid_request", "missing_field", "unknown_type", "invalid_log": 400
         case "token_required": 401
-        case "origin_not_allowed", "forbidden": 403
+        case "origin_not_allowed", "forbidden", "setting_privileged": 403
         case "not_found", "session_not_found", "request_not_found", "provider_not_found",
             "native_session_not_found":
             404
@@ -48,7 +48,7 @@ extension Failure {
         case "already_resolved", "busy", "already_started", "turn_not_queued", "nothing_to_retry",
             "provider_not_installed", "provider_disabled", "provider_too_old", "unknown_adapter", "not_installed",
             "not_installing", "no_login", "no_install_recipe", "install_requirement_missing", "budget_exceeded",
-            "not_importable":
+            "not_importable", "configuration_broken":
             409
         case "payload_too_large": 413
         case "wrong_host": 421

@@ -8,6 +8,10 @@ package protocol CoreControl: AnyObject {
     var identity: CoreIdentity { get }
     /// The settings that clients may see.
     var settings: JSONObject { get }
+    /// Every setting: its type, range, default, and what else there is to know.
+    var settingsSchema: [JSON] { get }
+    /// How the configuration is: `{path, problems, needsRestart, overridden}`.
+    var configuration: JSONObject { get }
     /// Processes that the daemon has started and that still run, with what they take.
     var children: [ChildUsage] { get }
     /// The daemon's own resident memory, in bytes.
@@ -17,6 +21,11 @@ package protocol CoreControl: AnyObject {
     var vitals: CoreVitals { get }
     /// Begins to stop; the answer to the request that asked is still sent.
     func shutDown(graceMs: Int?, by client: String)
+}
+
+extension CoreControl {
+    package var settingsSchema: [JSON] { [] }
+    package var configuration: JSONObject { [:] }
 }
 
 package struct CoreIdentity: Sendable {

@@ -30,6 +30,9 @@ struct Fields {
         self.init(object)
     }
 
+    /// The whole object, null members included.
+    var all: JSONObject { object }
+
     subscript(key: String) -> JSON? {
         guard let value = object[key] ?? outer[key], !value.isNull else { return nil }
         return value

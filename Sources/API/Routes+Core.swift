@@ -7,12 +7,11 @@ import Providers
 import Server
 import Sessions
 
-/// The daemon itself over HTTP: health, status, metrics, settings, shutdown, providers.
+/// The daemon itself over HTTP: health, status, metrics, shutdown.
 extension APIHandler {
     func addCoreRoutes(to router: inout Router) {
         router.add(.get, "health") { [self] _ throws(Failure) in .json(200, .object(health)) }
         router.add(.get, "status") { [self] _ throws(Failure) in .json(200, .object(status)) }
-        router.add(.get, "settings") { [self] _ throws(Failure) in .json(200, .object(core.settings)) }
         router.add(.post, "core/shutdown") { [self] request throws(Failure) in
             let grace = try request.fields().int("graceMs", in: 0...600_000)
             service.auditor?.record("core_shutdown", by: request.client, sessionId: nil, details: [:])
@@ -38,7 +37,7 @@ extension APIHandler {
         return [
             "core": .object(information), "sessions": .array(service.states.map { .object(service.record(of: $0)) }),
             "providers": .array(providers.records), "providerProblems": .array(providers.problems),
-            "recoveries": .array(recoveries),
+            "recoveries": .array(recoveries), "configuration": .object(core.configuration),
         ]
     }
 }

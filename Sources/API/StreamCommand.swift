@@ -111,6 +111,9 @@ struct StreamCommand {
             let session = try session(client)
             return CommandReply(
                 .object(try SessionCommands.answerQuestion(fields, in: session, by: by)), keptBy: session)
+        case "settings:update":
+            let settings = try fields.required("settings", fields.object("settings"))
+            return CommandReply(.object(try client.hub.context.changeSettings(settings, by: by)))
         case "provider:update":
             let id = ProviderID.resolve(try fields.requiredString("providerId"))
             let isEnabled = try fields.required("enabled", fields.bool("enabled"))

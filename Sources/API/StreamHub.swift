@@ -13,6 +13,15 @@ package protocol HubContext: AnyObject {
     var core: JSONObject { get }
     var providers: [JSON] { get }
     var settings: JSONObject { get }
+    /// Carries out a merge patch of the settings (RFC 7396), all of it or nothing.
+    /// - Returns: the settings as they are then.
+    func changeSettings(_ patch: JSONObject, by client: ClientIdentity) throws(Failure) -> JSONObject
+}
+
+extension HubContext {
+    package func changeSettings(_ patch: JSONObject, by client: ClientIdentity) throws(Failure) -> JSONObject {
+        throw Failure(code: "forbidden", message: "The settings can't be changed here.")
+    }
 }
 
 /// Fans what happens out to the clients: encodes each frame once and offers it to every feed.
@@ -34,7 +43,7 @@ package final class StreamHub: SessionObserver {
     let context: any HubContext
     /// What clients can do with providers.
     weak var providers: (any ProviderDirectory)?
-    let limits: Limits
+    package var limits: Limits
     private let encoder: BroadcastEncoder
     private(set) var feeds: [ClientFeed] = []
     private var connections: [ObjectIdentifier: WebSocketConnection] = [:]
@@ -52,6 +61,12 @@ package final class StreamHub: SessionObserver {
         self.limits = limits
         loop = service.loop
         service.observer = self
+    }
+
+    /// Bytes below which a frame is sent uncompressed.
+    package var compressionThreshold: Int {
+        get { encoder.compressionThreshold }
+        set { encoder.compressionThreshold = newValue }
     }
 
     /// Connected clients, event streams included.

@@ -59,6 +59,41 @@ package enum DaemonProcess {
         return number == 0 ? (status >> 8) & 0xff : 128 + number
     }
 
+    /// What a program says, on both of its outputs; at most a mebibyte.
+    /// - Returns: its exit code, 128 + the signal's number when one ended it, and the text; nil when it can't be started.
+    package static func capture(_ program: String, _ arguments: [String], home: HubHome) -> (Int32, [UInt8])? {
+        var ends: [Int32] = [-1, -1]
+        guard pipe(&ends) == 0 else { return nil }
+        defer { close(ends[0]) }
+        for end in ends { _ = fcntl(end, F_SETFD, FD_CLOEXEC) }
+        var actions = posix_spawn_file_actions_t()
+        posix_spawn_file_actions_init(&actions)
+        defer { posix_spawn_file_actions_destroy(&actions) }
+        posix_spawn_file_actions_adddup2(&actions, ends[1], STDOUT_FILENO)
+        posix_spawn_file_actions_adddup2(&actions, ends[1], STDERR_FILENO)
+        let words: [UnsafeMutablePointer<CChar>?] = ([program] + arguments).map { strdup($0) } + [nil]
+        let environment = environmentWithHome(home)
+        defer { for pointer in words + environment { free(pointer) } }
+        var pid = pid_t()
+        let error = posix_spawn(&pid, program, &actions, nil, words, environment)
+        close(ends[1])
+        guard error == 0 else { return nil }
+        var output: [UInt8] = []
+        var chunk = [UInt8](repeating: 0, count: 16 << 10)
+        while true {
+            let count = read(ends[0], &chunk, chunk.count)
+            if count < 0, errno == EINTR { continue }
+            guard count > 0 else { break }
+            if output.count < 1 << 20 { output.append(contentsOf: chunk[..<count]) }
+        }
+        var status: Int32 = 0
+        while waitpid(pid, &status, 0) < 0 {
+            guard errno == EINTR else { return nil }
+        }
+        let number = status & 0x7f
+        return (number == 0 ? (status >> 8) & 0xff : 128 + number, output)
+    }
+
     private static func environmentWithHome(_ home: HubHome) -> [UnsafeMutablePointer<CChar>?] {
         var result: [UnsafeMutablePointer<CChar>?] = []
         var index = 0

@@ -6,29 +6,56 @@ extension Configuration {
 
     /// Reads and checks the text of a configuration file. Members whose name begins with `//` are comments.
     ///
-    /// - Parameter source: the file's name, for the problems.
+    /// - Parameters:
+    ///   - source: the file's name, for the problems.
+    ///   - chain: how a file of an older version is read.
     /// - Throws: everything that is wrong with it, not only the first.
-    package static func parse(_ text: [UInt8], source: String) throws(ConfigurationError) -> Configuration {
-        let json: JSON
+    package static func parse(
+        _ text: [UInt8], source: String, chain: MigrationChain = .current
+    ) throws(ConfigurationError) -> Configuration {
+        let text = try migrated(text, source: source, chain: chain) ?? text
+        let root = try object(text, source: source)
+        var reader = FileReader(source: source, positions: JSONPositions(text))
+        reader.read(root)
+        guard reader.problems.isEmpty else {
+            throw ConfigurationError(reader.problems.sorted { ($0.line ?? 0) < ($1.line ?? 0) })
+        }
+        return reader.configuration
+    }
+
+    /// The text of an older version's file in today's form; nil when it is that already.
+    /// - Throws: for what is no JSON object, and for the version of a newer daemon.
+    static func migrated(
+        _ text: [UInt8], source: String, chain: MigrationChain
+    ) throws(ConfigurationError) -> [UInt8]? {
+        // A file that says nothing is of today.
+        guard let version = try object(text, source: source)["schemaVersion"] else { return nil }
+        func refusal(_ reason: String) -> ConfigurationError {
+            let line = JSONPositions(text).lines[["schemaVersion"]]
+            return ConfigurationError([.init(source: source, line: line, key: "schemaVersion", reason: reason)])
+        }
+        guard let number = version.intValue, number >= 1 else {
+            throw refusal("must be a whole number from 1, not \(version)")
+        }
+        // Another version's keys would all be reported as unknown, which helps nobody.
+        guard number <= chain.version else {
+            throw refusal(
+                "is \(number), but this version reads \(chain.version) at most: update the daemon, or restore the file's backup"
+            )
+        }
+        return chain.migrate(text, from: number)
+    }
+
+    private static func object(_ text: [UInt8], source: String) throws(ConfigurationError) -> JSONObject {
         do throws(JSONError) {
-            json = try JSON.parse(text, limits: JSON.Limits(depth: 16))
+            if let root = try JSON.parse(text, limits: JSON.Limits(depth: 16)).objectValue { return root }
         } catch {
             let line = JSONPositions.line(of: error.offset, in: text)
             throw ConfigurationError([
                 .init(source: source, line: line, key: "", reason: "this is not JSON: \(error)")
             ])
         }
-        guard let root = json.objectValue else {
-            throw ConfigurationError([.init(source: source, line: 1, key: "", reason: "must be a JSON object")])
-        }
-        var reader = FileReader(source: source, positions: JSONPositions(text))
-        // Another version's keys would all be reported as unknown, which helps nobody.
-        if let version = root["schemaVersion"] { try reader.check(version: version) }
-        reader.read(root)
-        guard reader.problems.isEmpty else {
-            throw ConfigurationError(reader.problems.sorted { ($0.line ?? 0) < ($1.line ?? 0) })
-        }
-        return reader.configuration
+        throw ConfigurationError([.init(source: source, line: 1, key: "", reason: "must be a JSON object")])
     }
 
     /// Whether a provider's identifier can be one.
@@ -59,25 +86,14 @@ private struct FileReader {
         }
     }
 
-    func check(version: JSON) throws(ConfigurationError) {
-        func refusal(_ reason: String) -> ConfigurationError {
-            ConfigurationError([
-                .init(source: source, line: positions.lines[["schemaVersion"]], key: "schemaVersion", reason: reason)
-            ])
-        }
-        guard let number = version.intValue, number >= 1 else {
-            throw refusal("must be a whole number from 1, not \(version)")
-        }
-        guard number <= Configuration.schemaVersion else {
-            throw refusal(
-                "is \(number), but this version reads \(Configuration.schemaVersion) at most: update the daemon, or restore the file's backup"
-            )
-        }
-    }
-
     mutating func read(_ root: JSONObject) {
         for (section, value) in root where !FileReader.isComment(section) {
             if section == "schemaVersion" { continue }
+            // Names the JSON Schema, for editors.
+            if section == "$schema" {
+                if value.stringValue == nil { add([section], "must be a string, not \(SettingForm.name(of: value))") }
+                continue
+            }
             guard SettingTable.sections.contains(where: { $0.name == section }) else {
                 unknown([section], among: SettingTable.sections.map(\.name) + ["schemaVersion"])
                 continue

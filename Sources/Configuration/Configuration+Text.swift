@@ -29,10 +29,10 @@ extension Configuration {
     }
 
     /// What is written at the first start.
-    static var firstFile: [UInt8] {
+    package static var firstFile: [UInt8] {
         var root: JSONObject = [
             "//":
-                "Settings of the CodeAI Hub daemon. config.sample.json explains every key; changes are taken up at once where it says so."
+                "Settings of the CodeAI Hub daemon. config.sample.json explains every key; codeai-hub config lists, changes and checks them."
         ]
         for (key, value) in Configuration().json { root[key] = value }
         return pretty(root)
@@ -89,20 +89,29 @@ extension Configuration {
             # Configuration
 
             `~/.codeai-hub/core/config.json`, written with the defaults at the first start, mode 0600. Every key is checked:
-            an unknown one or a wrong type is reported with path and line, at the start and by `--check-config`. A change
-            of the file is taken up while the daemon runs where the table says so, else at the next start; a broken file
-            changes nothing.
+            an unknown one or a wrong type is reported with path and line, at the start and by `codeai-hub config check`.
 
             Precedence: flag, environment, file, default. Members whose name begins with `//` are comments.
             `config.sample.json` is the same table as a file. This page is made from the table in
             `Sources/Configuration/SettingTable.swift`, and a test compares them.
 
-            *Live*: taken up without a restart. *Client*: clients see it; the others are only in the file.
+            **Changes.** A file that has changed is read again within 2 s, at once after SIGHUP, and checked whole first: one with
+            a mistake changes nothing, and `codeai-hub status`, `GET /status` and the log say what is wrong and where.
+            *Effect* says when a change is felt: `now`, with `newConnections` (those that stand keep what they began with), or
+            at the next `restart`; `GET /settings` lists as `needsRestart` what waits for that. What a flag or a variable of the
+            environment sets is `overridden`, whatever the file says.
+
+            *Client*: clients see it and may change it (`PATCH /settings`, `codeai-hub config set`); the others, which decide
+            about rights and programs, are only in the file. A change by a client is written into the file, where nothing but
+            that value changes. `config.json` may name its JSON Schema in `$schema` (`assets/schema/config.schema.json`).
+
+            **Versions.** A file of an older `schemaVersion` is brought to today's form; the old one is kept in `backups`. That
+            of a newer one is refused.
 
             """
         for (section, summary) in SettingTable.sections {
             text +=
-                "\n## `\(section)`\n\n\(summary)\n\n| key | type | default | range | environment | live | client | what |\n|---|---|---|---|---|---|---|---|\n"
+                "\n## `\(section)`\n\n\(summary)\n\n| key | type | default | range | environment | effect | client | what |\n|---|---|---|---|---|---|---|---|\n"
             let defaults = Configuration()
             for setting in SettingTable.settings where setting.key.hasPrefix(section + ".") {
                 text += setting.row(key: setting.key, default: setting.get(defaults))
@@ -116,14 +125,15 @@ extension Configuration {
         return text
     }
 
-    private static func pretty(_ object: JSONObject) -> [UInt8] {
+    static func pretty(_ object: JSONObject) -> [UInt8] {
         var bytes: [UInt8] = []
         write(.object(object), indent: 0, into: &bytes)
         bytes.append(0x0a)
         return bytes
     }
 
-    private static func write(_ value: JSON, indent: Int, into bytes: inout [UInt8]) {
+    /// - Parameter indent: of the line it stands on, in steps of two.
+    static func write(_ value: JSON, indent: Int, into bytes: inout [UInt8]) {
         func newLine(_ depth: Int) {
             bytes.append(0x0a)
             bytes += [UInt8](repeating: 0x20, count: 2 * depth)
@@ -150,14 +160,18 @@ extension Setting {
             text += " " + range.prefix(1).uppercased() + range.dropFirst().filter { $0 != "`" } + "."
         }
         if let variable { text += " Environment: \(variable.name)." }
-        if !isLive { text += " Takes effect at the next start." }
+        switch effect {
+        case .now: break
+        case .newConnections: text += " Takes effect with new connections."
+        case .restart: text += " Takes effect at the next start."
+        }
         return text.replacing("`", with: "")
     }
 
     fileprivate func row(key: String, default value: JSON?) -> String {
         let cells = [
             "`\(key)`", form.typeName, value.map { "`\($0)`" } ?? "", form.rangeText ?? "",
-            variable.map { "`\($0.name)`" } ?? "", isLive ? "yes" : "", isPrivileged ? "" : "yes", summary,
+            variable.map { "`\($0.name)`" } ?? "", "`\(effect.rawValue)`", isPrivileged ? "" : "yes", summary,
         ]
         return "| " + cells.map { $0.replacing("|", with: "\\|") }.joined(separator: " | ") + " |\n"
     }

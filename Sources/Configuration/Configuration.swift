@@ -1,7 +1,7 @@
 /// Every setting of the daemon. The values here are the defaults; names, ranges and meaning are in `SettingTable`.
 package struct Configuration: Equatable, Sendable {
     /// The version of the file's format that this version writes and reads.
-    package static let schemaVersion = 1
+    package static let schemaVersion = MigrationChain.current.version
 
     package struct Server: Equatable, Sendable {
         package var host = "127.0.0.1"

@@ -7,8 +7,7 @@ package struct Setting<Root>: Sendable {
     package let form: SettingForm
     /// One or two sentences: what it does, its unit, why the default is what it is.
     package let summary: String
-    /// Takes effect when the file changes; otherwise at the next start.
-    package let isLive: Bool
+    package let effect: SettingEffect
     /// Only the file (and flags) can set it; clients neither set nor see it.
     package let isPrivileged: Bool
     /// The environment variable that overrides the file.
@@ -18,11 +17,22 @@ package struct Setting<Root>: Sendable {
     /// Stores a value that `form` has accepted.
     package let set: @Sendable (inout Root, JSON) -> Void
 
+    /// Whether a running daemon takes a change up.
+    package var isLive: Bool { effect != .restart }
+
     package struct Variable: Sendable {
         package let name: String
         /// What the variable's number is divided by to get the setting's.
         package var divisor = 1.0
     }
+}
+
+/// When a change of the file takes effect.
+package enum SettingEffect: String, Sendable {
+    case now
+    /// At once, for connections made from then on; those that stand keep what they began with.
+    case newConnections
+    case restart
 }
 
 /// What a setting's value may be.

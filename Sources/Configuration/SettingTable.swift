@@ -4,69 +4,71 @@ extension Setting {
     typealias Path<Value> = any WritableKeyPath<Root, Value> & Sendable
 
     static func integer(
-        _ key: String, _ path: Path<Int>, _ range: ClosedRange<Int>, live: Bool = false, privileged: Bool = false,
+        _ key: String, _ path: Path<Int>, _ range: ClosedRange<Int>, effect: SettingEffect = .now,
+        privileged: Bool = false,
         variable: String? = nil, _ summary: String
     ) -> Setting {
         Setting(
-            key: key, form: .integer(range), summary: summary, isLive: live, isPrivileged: privileged,
+            key: key, form: .integer(range), summary: summary, effect: effect, isPrivileged: privileged,
             variable: variable.map { Variable(name: $0) }, get: { JSON($0[keyPath: path]) },
             set: { $0[keyPath: path] = $1.intValue ?? $0[keyPath: path] })
     }
 
     static func number(
-        _ key: String, _ path: Path<Double>, _ range: ClosedRange<Double>, live: Bool = false,
+        _ key: String, _ path: Path<Double>, _ range: ClosedRange<Double>, effect: SettingEffect = .now,
         variable: Variable? = nil, _ summary: String
     ) -> Setting {
         Setting(
-            key: key, form: .number(range), summary: summary, isLive: live, isPrivileged: false, variable: variable,
+            key: key, form: .number(range), summary: summary, effect: effect, isPrivileged: false, variable: variable,
             get: { JSON($0[keyPath: path]) }, set: { $0[keyPath: path] = $1.doubleValue ?? $0[keyPath: path] })
     }
 
-    static func boolean(_ key: String, _ path: Path<Bool>, live: Bool = false, _ summary: String) -> Setting {
+    static func boolean(_ key: String, _ path: Path<Bool>, effect: SettingEffect = .now, _ summary: String) -> Setting {
         Setting(
-            key: key, form: .boolean, summary: summary, isLive: live, isPrivileged: false, variable: nil,
+            key: key, form: .boolean, summary: summary, effect: effect, isPrivileged: false, variable: nil,
             get: { JSON($0[keyPath: path]) }, set: { $0[keyPath: path] = $1.boolValue ?? $0[keyPath: path] })
     }
 
     static func choice<Choice: RawRepresentable & CaseIterable & Sendable>(
-        _ key: String, _ path: Path<Choice>, live: Bool = false, privileged: Bool = false, variable: String? = nil,
+        _ key: String, _ path: Path<Choice>, effect: SettingEffect = .now, privileged: Bool = false,
+        variable: String? = nil,
         _ summary: String
     ) -> Setting where Choice.RawValue == String {
         Setting(
-            key: key, form: .choice(Choice.allCases.map(\.rawValue)), summary: summary, isLive: live,
+            key: key, form: .choice(Choice.allCases.map(\.rawValue)), summary: summary, effect: effect,
             isPrivileged: privileged, variable: variable.map { Variable(name: $0) },
             get: { JSON($0[keyPath: path].rawValue) },
             set: { $0[keyPath: path] = $1.stringValue.flatMap { Choice(rawValue: $0) } ?? $0[keyPath: path] })
     }
 
     static func text(
-        _ key: String, _ path: Path<String>, _ rule: SettingForm.TextRule, live: Bool = false,
+        _ key: String, _ path: Path<String>, _ rule: SettingForm.TextRule, effect: SettingEffect = .now,
         privileged: Bool = false, variable: String? = nil, _ summary: String
     ) -> Setting {
         Setting(
-            key: key, form: .text(rule), summary: summary, isLive: live, isPrivileged: privileged,
+            key: key, form: .text(rule), summary: summary, effect: effect, isPrivileged: privileged,
             variable: variable.map { Variable(name: $0) }, get: { JSON($0[keyPath: path]) },
             set: { $0[keyPath: path] = $1.stringValue ?? $0[keyPath: path] })
     }
 
     static func optionalText(_ key: String, _ path: Path<String?>, privileged: Bool, _ summary: String) -> Setting {
         Setting(
-            key: key, form: .text(.nonEmpty), summary: summary, isLive: true, isPrivileged: privileged, variable: nil,
+            key: key, form: .text(.nonEmpty), summary: summary, effect: .now, isPrivileged: privileged, variable: nil,
             get: { $0[keyPath: path].map { JSON($0) } }, set: { $0[keyPath: path] = $1.stringValue })
     }
 
     static func optionalBoolean(_ key: String, _ path: Path<Bool?>, _ summary: String) -> Setting {
         Setting(
-            key: key, form: .boolean, summary: summary, isLive: true, isPrivileged: false, variable: nil,
+            key: key, form: .boolean, summary: summary, effect: .now, isPrivileged: false, variable: nil,
             get: { $0[keyPath: path].map { JSON($0) } }, set: { $0[keyPath: path] = $1.boolValue })
     }
 
     static func texts(
-        _ key: String, _ path: Path<[String]>, _ rule: SettingForm.TextRule, privileged: Bool = true,
-        _ summary: String
+        _ key: String, _ path: Path<[String]>, _ rule: SettingForm.TextRule, effect: SettingEffect = .now,
+        privileged: Bool = true, _ summary: String
     ) -> Setting {
         Setting(
-            key: key, form: .texts(rule), summary: summary, isLive: false, isPrivileged: privileged, variable: nil,
+            key: key, form: .texts(rule), summary: summary, effect: effect, isPrivileged: privileged, variable: nil,
             get: { JSON($0[keyPath: path]) },
             set: { $0[keyPath: path] = $1.arrayValue?.compactMap(\.stringValue) ?? [] })
     }
@@ -78,19 +80,19 @@ package enum SettingTable {
     /// In the order of the file; keys of one section stand together.
     package static let settings: [Setting<Configuration>] = [
         .text(
-            "server.host", \.server.host, .host, privileged: true, variable: "CORE_HOST",
+            "server.host", \.server.host, .host, effect: .restart, privileged: true, variable: "CORE_HOST",
             "The address to listen on. Anything but loopback is refused unless TLS and a token are configured."),
         .integer(
-            "server.port", \.server.port, 0...65535, privileged: true, variable: "CORE_PORT",
+            "server.port", \.server.port, 0...65535, effect: .restart, privileged: true, variable: "CORE_PORT",
             "The TCP port to listen on; 0 takes any free one, which clients find in core/endpoint.json."),
         .integer(
-            "server.maxHeaderBytes", \.server.maxHeaderBytes, 1024...(1 << 20),
+            "server.maxHeaderBytes", \.server.maxHeaderBytes, 1024...(1 << 20), effect: .newConnections,
             "Bytes of all header lines of a request; beyond it 431. Room for large cookies."),
         .integer(
-            "server.maxHeaderCount", \.server.maxHeaderCount, 8...10_000,
+            "server.maxHeaderCount", \.server.maxHeaderCount, 8...10_000, effect: .newConnections,
             "Header lines of a request; beyond it 431. Browsers send about 20."),
         .integer(
-            "server.maxBodyBytes", \.server.maxBodyBytes, 1024...(1 << 30),
+            "server.maxBodyBytes", \.server.maxBodyBytes, 1024...(1 << 30), effect: .newConnections,
             "Bytes of a request's body; beyond it 413. Imported logs have a limit of their own."),
         .number(
             "server.firstByteSeconds", \.server.firstByteSeconds, 0.1...3600,
@@ -110,7 +112,7 @@ package enum SettingTable {
             "stream.snapshotBytes", \.stream.snapshotBytes, 64 << 10...(256 << 20),
             "Bytes of the first frame of a stream; the oldest messages are left out to keep within it."),
         .integer(
-            "stream.maxMessageBytes", \.stream.maxMessageBytes, 1024...(64 << 20),
+            "stream.maxMessageBytes", \.stream.maxMessageBytes, 1024...(64 << 20), effect: .newConnections,
             "Bytes of one frame from a client, unpacked; beyond it the connection is closed with 1009."),
         .integer(
             "stream.queueBytes", \.stream.queueBytes, 64 << 10...(1 << 30),
@@ -119,13 +121,13 @@ package enum SettingTable {
             "stream.queueFrames", \.stream.queueFrames, 100...10_000_000,
             "Frames waiting for a slow client, as queueBytes."),
         .number(
-            "stream.pingSeconds", \.stream.pingSeconds, 0.1...3600,
+            "stream.pingSeconds", \.stream.pingSeconds, 0.1...3600, effect: .newConnections,
             "Seconds between pings to each client. Below the 60 s after which home routers forget a connection."),
         .integer(
             "stream.missedPongs", \.stream.missedPongs, 1...100,
             "Unanswered pings after which a client counts as gone."),
         .boolean(
-            "stream.compress", \.stream.compress,
+            "stream.compress", \.stream.compress, effect: .newConnections,
             "Whether permessage-deflate is agreed to when a client offers it."),
         .integer(
             "stream.compressMinBytes", \.stream.compressMinBytes, 0...(1 << 20),
@@ -142,7 +144,7 @@ package enum SettingTable {
             "Seconds that the installation of a provider may take. Room for half a gigabyte over a slow line."),
 
         .choice(
-            "sessions.durability", \.sessions.durability,
+            "sessions.durability", \.sessions.durability, effect: .restart,
             "What a published event survives: the death of the daemon (process), or the loss of power too (power), which costs a disk sync before each publication."
         ),
         .number(
@@ -182,7 +184,7 @@ package enum SettingTable {
             "Bytes of what a provider is told about the turns that others had; less where its context window is small."
         ),
         .integer(
-            "sessions.maxImportBytes", \.sessions.maxImportBytes, 1024...(64 << 30),
+            "sessions.maxImportBytes", \.sessions.maxImportBytes, 1024...(64 << 30), effect: .newConnections,
             "Bytes of the largest session that is imported, uploaded or found in a provider's folder; beyond it 413. Longer conversations than this are rare."
         ),
         .text(
@@ -190,11 +192,11 @@ package enum SettingTable {
             "The folder of a session that names none, an absolute path; empty for the home folder."),
 
         .number(
-            "budget.perDayUsd", \.budget.perDayUsd, 0...1_000_000, live: true,
+            "budget.perDayUsd", \.budget.perDayUsd, 0...1_000_000,
             "US dollars that all sessions together may cost in a day (UTC); 0 for no limit. A warning comes at 80 %; at 100 % running turns end, and no other begins unless somebody says so."
         ),
         .number(
-            "budget.perSessionUsd", \.budget.perSessionUsd, 0...1_000_000, live: true,
+            "budget.perSessionUsd", \.budget.perSessionUsd, 0...1_000_000,
             "US dollars that a session may cost in its life, as perDayUsd; 0 for no limit. A session can be given a limit of its own."
         ),
 
@@ -204,12 +206,12 @@ package enum SettingTable {
             "Seconds after the last client left when the daemon ends by itself; 0 for never. Not while a turn runs or waits. The environment variable gives milliseconds."
         ),
         .integer(
-            "lifecycle.graceMs", \.lifecycle.graceMs, 0...600_000, live: true,
+            "lifecycle.graceMs", \.lifecycle.graceMs, 0...600_000,
             "Milliseconds that running turns and providers get to end when the daemon is told to stop."),
 
         .choice(
             "security.loopback", \.security.loopback, privileged: true,
-            "Who may connect from this machine without a token: processes of the same user (same-user), or nobody (token)."
+            "Who may connect from this machine without a token: processes of the same user (same-user), or nobody (token). Asked at each request; streams that stand stay."
         ),
         .texts(
             "security.allowedOrigins", \.security.allowedOrigins, .origin,
@@ -217,22 +219,22 @@ package enum SettingTable {
         ),
         .texts(
             "security.allowedHosts", \.security.allowedHosts, .host,
-            "Names accepted in the Host header beside the bound ones, without port. Each one listed can be used for DNS rebinding by who controls that name."
+            "Names accepted in the Host header, with the port that is listened on, beside the bound ones; written without port. Each one listed can be used for DNS rebinding by who controls that name."
         ),
 
         .choice(
-            "log.level", \.log.level, live: true, variable: "CORE_LOG_LEVEL",
+            "log.level", \.log.level, variable: "CORE_LOG_LEVEL",
             "The least severe entries that are logged."),
         .integer(
-            "log.maxBytes", \.log.maxBytes, 64 << 10...(1 << 30), live: true,
+            "log.maxBytes", \.log.maxBytes, 64 << 10...(1 << 30),
             "Bytes after which logs/core.log, and logs/audit.log apart from it, is rotated."),
         .integer(
-            "log.maxAgeDays", \.log.maxAgeDays, 1...3650, live: true,
+            "log.maxAgeDays", \.log.maxAgeDays, 1...3650,
             "Days after which a log is rotated however small it is, and a rotated one removed."),
         .integer(
-            "log.keep", \.log.keep, 0...1000, live: true, "Rotated logs that are kept of each kind, and crash reports."),
+            "log.keep", \.log.keep, 0...1000, "Rotated logs that are kept of each kind, and crash reports."),
         .integer(
-            "log.slowTurnMs", \.log.slowTurnMs, 0...600_000, live: true,
+            "log.slowTurnMs", \.log.slowTurnMs, 0...600_000,
             "Milliseconds of one turn of the daemon's loop from which on it is logged as slow: everybody waits for it meanwhile. 0: never."
         ),
 
@@ -253,13 +255,13 @@ package enum SettingTable {
         ),
         Setting(
             key: "arguments", form: .texts(.any),
-            summary: "Arguments of the program, in place of those of the manifest.", isLive: true, isPrivileged: true,
+            summary: "Arguments of the program, in place of those of the manifest.", effect: .now, isPrivileged: true,
             variable: nil, get: { $0.arguments.map { JSON($0) } },
             set: { $0.arguments = $1.arrayValue?.compactMap(\.stringValue) }),
         Setting(
             key: "environment", form: .textMap,
             summary: "Variables added to the provider's environment, which is otherwise built from an allowlist.",
-            isLive: true, isPrivileged: true, variable: nil,
+            effect: .now, isPrivileged: true, variable: nil,
             get: { provider in
                 .object(
                     JSONObject(

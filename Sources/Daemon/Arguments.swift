@@ -45,6 +45,8 @@ struct Arguments: Equatable {
                codeai-hub-core echo-agent        the built-in agent, speaking ACP on its standard streams
                codeai-hub-core provider-login ID [--config PATH]
                                                  the login of a provider's vendor, in this terminal
+               codeai-hub-core provider-check [--config PATH]
+                                                 what is installed and logged in, as JSON
 
         Without arguments it runs in the foreground and logs JSON lines to stderr.
 

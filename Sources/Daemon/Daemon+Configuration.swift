@@ -1,9 +1,12 @@
 import API
 import Base
 import Configuration
+import EventLog
 import EventLoop
+import HubProtocol
 import JSON
 import Providers
+import Server
 import Sessions
 
 /// The configuration, while the daemon runs.
@@ -20,18 +23,99 @@ extension Daemon {
     /// What can change at once does; a file that can't be used changes nothing.
     func readConfiguration() {
         configurationSeen = FileSignature(configured.path)
+        let problemsBefore = configured.problems
         do throws(ConfigurationError) {
-            let needsRestart = try configured.readAgain()
-            Daemon.learnSecrets(redactor, configured)
-            log.apply(level: configured.logLevel, rules: configured.logRules)
-            audit.apply(rules: configured.logRules)
-            service.setBudget(configured.budget)
-            catalogue.defaults = configured.sessionDefaults
-            catalogue.registry.reload(overrides: configured.providers)
-            hub.broadcast("settings:update", settings)
-            log.log(.info, "the configuration was read again", ["needsRestart": JSON(needsRestart)])
+            let changes = try configured.readAgain()
+            // A rewritten file is not news.
+            configurationSeen = FileSignature(configured.path)
+            applyConfiguration()
+            announce(changes)
+            if !problemsBefore.isEmpty {
+                notify("info", "The configuration file can be used again; what it says is in force.")
+            }
         } catch {
-            log.log(.error, "the configuration can't be used and is left as it was", ["problem": JSON("\(error)")])
+            guard error.problems != problemsBefore else { return }
+            log.log(
+                .error, "the configuration can't be used and is left as it was",
+                ["problems": .array(error.problems.map(\.json))])
+            notify("error", "The configuration file can't be used; what was in force stays so.\n\(error)")
         }
+    }
+
+    private func notify(_ level: String, _ message: String) {
+        hub.broadcast("core:notification", ["level": JSON(level), "message": JSON(message)])
+    }
+
+    private func announce(_ changes: Configuration.Changes) {
+        if let backup = configured.backup {
+            log.log(.info, "the configuration was of an older version and was rewritten", ["backup": JSON(backup)])
+        }
+        log.log(
+            .info, "the configuration was read again",
+            ["changed": JSON(changes.adopted), "needsRestart": JSON(changes.waiting)])
+        var update = settings
+        update["changed"] = JSON(changes.adopted)
+        hub.broadcast("settings:update", update)
+    }
+
+    /// Hands every part what concerns it. What the table calls live must come through here.
+    private func applyConfiguration() {
+        let configuration = configured.configuration
+        Daemon.learnSecrets(redactor, configured)
+        log.apply(level: configured.logLevel, rules: configured.logRules)
+        audit.apply(rules: configured.logRules)
+        server.limits = configured.server
+        server.accessGuard.configuration = configured.access(
+            token: server.accessGuard.configuration.token, port: identity.port)
+        hub.limits = configured.hub
+        hub.compressionThreshold = configuration.stream.compressMinBytes
+        handler.maxClients = configuration.limits.maxClients
+        handler.compresses = configuration.stream.compress
+        service.settings = configured.sessions
+        service.setBudget(configured.budget)
+        service.store.backupsToKeep = configuration.backups.keep
+        catalogue.defaults = configured.sessionDefaults
+        catalogue.registry.limitInstallations(seconds: configuration.limits.installSeconds)
+        catalogue.registry.reload(overrides: configured.providers)
+        warnOfUnknownFallbacks()
+    }
+
+    // MARK: By clients
+
+    func changeSettings(_ patch: JSONObject, by client: ClientIdentity) throws(Failure) -> JSONObject {
+        let changes: [ConfigurationFile.Change]
+        do throws(SettingsPatch.Refusal) {
+            changes = try SettingsPatch(patch).changes
+        } catch {
+            throw Failure(error)
+        }
+        guard !changes.isEmpty else { return settings }
+        do throws(ConfigurationError) {
+            try configured.write(changes)
+        } catch {
+            throw Failure(
+                code: "configuration_broken",
+                message: "The configuration file can't be used or written; nothing was changed.\n\(error)",
+                details: ["problems": .array(error.problems.map(\.json))])
+        }
+        audit.record(
+            "settings_changed", by: client, sessionId: nil, details: ["keys": JSON(changes.map(\.key))])
+        readConfiguration()
+        return settings
+    }
+}
+
+extension Failure {
+    fileprivate init(_ refusal: SettingsPatch.Refusal) {
+        let isPrivileged = refusal.problems.contains(where: \.isPrivileged)
+        self.init(
+            code: isPrivileged ? "setting_privileged" : "invalid_request",
+            message: refusal.problems.map { "\($0.key) \($0.reason)" }.joined(separator: "; ")
+                + ". Nothing was changed.",
+            details: [
+                "field": JSON(refusal.problems.first?.key ?? ""),
+                "problems": .array(
+                    refusal.problems.map { ["key": JSON($0.key), "reason": JSON($0.reason)] }),
+            ])
     }
 }

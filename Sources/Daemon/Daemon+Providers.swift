@@ -25,6 +25,11 @@ extension Daemon {
             self?.service.loaded.values.contains { $0.processes.contains { $0.providerId == providerId } } ?? false
         }
         for problem in registry.problems { report(problem) }
+        warnOfUnknownFallbacks()
+    }
+
+    func warnOfUnknownFallbacks() {
+        let registry = catalogue.registry
         for providerId in service.settings.fallback where registry.manifest(providerId) == nil {
             log.log(.warn, "sessions.fallback names a provider that there isn't", ["providerId": JSON(providerId)])
         }

@@ -10,7 +10,11 @@ import Sessions
 /// What clients are told of the daemon.
 extension Daemon {
     var core: JSONObject { identity.json }
-    var settings: JSONObject { configured.configuration.clientSettings }
+    var settings: JSONObject { configured.forClients }
+    var settingsSchema: [JSON] {
+        SettingTable.keys(providers: configured.configuration.providers.keys.sorted()).map { .object($0.json) }
+    }
+    var configuration: JSONObject { configured.report }
     var providers: [JSON] { catalogue.records }
 
     var children: [ChildUsage] {

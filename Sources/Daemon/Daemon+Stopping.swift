@@ -47,10 +47,16 @@ extension Daemon {
     }
 
     /// Without clients and without work the daemon ends by itself; the next client starts it again.
-    func watchIdleness(_ wait: Duration) {
+    func watchIdleness() {
+        guard let wait = configured.idleShutdown else {
+            // That may change.
+            idleSince = nil
+            loop.schedule(after: .seconds(1)) { [self] in watchIdleness() }
+            return
+        }
         let isIdle = server.connectionCount == 0 && service.isQuiet && !catalogue.registry.isInstalling
         if !isIdle { idleSince = nil } else if idleSince == nil { idleSince = loop.now }
         if let idleSince, loop.now - idleSince >= wait { return stop(grace: configured.grace, reason: "idle") }
-        loop.schedule(after: min(.seconds(1), max(wait, .milliseconds(10)))) { [self] in watchIdleness(wait) }
+        loop.schedule(after: min(.seconds(1), max(wait, .milliseconds(10)))) { [self] in watchIdleness() }
     }
 }

@@ -30,7 +30,7 @@ final class Daemon: HubContext, CoreControl {
     private let instance: SingleInstance
     let endpoint: EndpointFile
     let subreaper: Subreaper
-    private var handler: APIHandler?
+    private(set) var handler: APIHandler!
     private var signals: SignalSource?
     var idleSince: Duration?
     var isStopping = false
@@ -95,18 +95,16 @@ final class Daemon: HubContext, CoreControl {
             service: service, context: self,
             encoder: BroadcastEncoder(compressionThreshold: configured.configuration.stream.compressMinBytes),
             limits: configured.hub)
-        let handler = APIHandler(
+        handler = APIHandler(
             service: service, hub: hub, core: self, providers: catalogue,
             maxClients: configured.configuration.limits.maxClients,
             compresses: configured.configuration.stream.compress)
-        self.handler = handler
-        let accessGuard = AccessGuard(configured.access(token: token))
+        let accessGuard = AccessGuard(configured.access(token: Array(token.utf8), port: configured.port))
         handler.accessGuard = accessGuard
         server = HTTPServer(loop: loop, limits: configured.server, accessGuard: accessGuard, handler: handler)
         do throws(ServerError) {
             for address in try addresses() { identity.port = try server.listen(on: address).port }
-            // Browsers share cookies between all ports of a host: two daemons must not take each other's.
-            accessGuard.configuration.cookieName = "codeai-hub-\(identity.port)"
+            accessGuard.configuration = configured.access(token: Array(token.utf8), port: identity.port)
         } catch {
             guard error.code == .addressInUse else { throw StartError("\(error)") }
             let holder = PortHolder.describe(host: configured.host, port: configured.port)
@@ -162,7 +160,10 @@ final class Daemon: HubContext, CoreControl {
             catalogue.registry.checkAll()
             catalogue.registry.startWatching()
         }
-        if let wait = configured.idleShutdown { watchIdleness(wait) }
+        if let backup = configured.backup {
+            log.log(.info, "the configuration was of an older version and was rewritten", ["backup": JSON(backup)])
+        }
+        watchIdleness()
         watchConfiguration()
         loop.run()
         return exitCode

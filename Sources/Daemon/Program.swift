@@ -12,6 +12,9 @@ package enum Program {
             if arguments.first == "provider-login" {
                 return try ProviderLogin.run(Array(arguments.dropFirst()), environment: processEnvironment())
             }
+            if arguments.first == "provider-check" {
+                return try ProviderCheck.run(Array(arguments.dropFirst()), environment: processEnvironment())
+            }
             let parsed = try Arguments(arguments)
             switch parsed.action {
             case .showVersion: print("codeai-hub-core \(Version.current)")

@@ -16,9 +16,19 @@ import WebSocket
 
 /// The configuration in the terms of the parts that the daemon is composed of.
 struct Settings {
+    /// What is in force.
     private(set) var configuration: Configuration
     /// The file that it was read from.
     let path: String
+    /// Keys that a flag or the environment sets, with what does.
+    private(set) var overridden: [String: String]
+    /// Keys whose value in the file waits for the next start.
+    private(set) var needsRestart: [String] = []
+    /// Why the file, as it is now, is not the one in force.
+    private(set) var problems: [ConfigurationError.Problem] = []
+    /// The copy of an older version's file that was rewritten when it was read.
+    private(set) var backup: String?
+    private let backups: String
     private let environment: [String: String]
     private let flags: [String: String]
 
@@ -31,11 +41,14 @@ struct Settings {
         flags["server.port"] = arguments.port
         let path = arguments.configurationPath ?? home.configuration
         do throws(ConfigurationError) {
+            // Only looked at, it is left as it is.
+            let backups = arguments.action == .run ? home.backups : nil
+            let loaded = try Configuration.load(
+                path: path, environment: environment, flags: flags,
+                createsMissing: arguments.configurationPath == nil, backups: backups)
             return Settings(
-                configuration: try Configuration.load(
-                    path: path, environment: environment, flags: flags,
-                    createsMissing: arguments.configurationPath == nil),
-                path: path, environment: environment, flags: flags)
+                configuration: loaded.configuration, path: path, overridden: loaded.overridden,
+                backup: loaded.backup, backups: home.backups, environment: environment, flags: flags)
         } catch {
             throw StartError("The configuration is not usable:\n\(error)", exitCode: .configuration)
         }
@@ -72,12 +85,15 @@ struct Settings {
         return limits
     }
 
-    func access(token: String) -> AccessGuard.Configuration {
+    /// - Parameter port: that is listened on.
+    func access(token: [UInt8]?, port: UInt16) -> AccessGuard.Configuration {
         var access = AccessGuard.Configuration()
         access.loopback = configuration.security.loopback == .sameUser ? .sameUser : .token
-        access.token = Array(token.utf8)
+        access.token = token
         access.allowedOrigins = configuration.security.allowedOrigins
-        access.extraHosts = configuration.security.allowedHosts
+        access.extraHosts = configuration.security.allowedHosts.map { "\($0):\(port)" }
+        // Browsers share cookies between all ports of a host: two daemons must not take each other's.
+        access.cookieName = "codeai-hub-\(port)"
         // Whoever comes with a ticket has nothing else to show yet: the ticket is the proof.
         access.openPaths = ["/api/v1/auth/session"]
         return access
@@ -112,11 +128,48 @@ struct Settings {
             perDay: limit(configuration.budget.perDayUsd), perSession: limit(configuration.budget.perSessionUsd))
     }
 
-    /// Reads the file again and takes over what can change while the daemon runs.
-    /// - Returns: the keys of what has changed and can't.
-    mutating func readAgain() throws(ConfigurationError) -> [String] {
-        let new = try Configuration.load(path: path, environment: environment, flags: flags, createsMissing: false)
-        return configuration.adoptLive(from: new).filter { !$0.isLive }.map(\.key)
+    /// Reads the file again, checks it whole, and takes over what can change while the daemon runs.
+    /// - Returns: what has changed.
+    /// - Throws: everything wrong with it; nothing has changed then, and `problems` says so.
+    mutating func readAgain() throws(ConfigurationError) -> Configuration.Changes {
+        do throws(ConfigurationError) {
+            let new = try Configuration.load(
+                path: path, environment: environment, flags: flags, createsMissing: false, backups: backups)
+            problems = []
+            overridden = new.overridden
+            backup = new.backup
+            let changes = configuration.adoptLive(from: new.configuration)
+            needsRestart = changes.waiting
+            return changes
+        } catch {
+            problems = error.problems
+            throw error
+        }
+    }
+
+    /// Writes changes into the file; `readAgain` takes them up.
+    func write(_ changes: [ConfigurationFile.Change]) throws(ConfigurationError) {
+        try ConfigurationFile(path).change(changes, backups: backups)
+    }
+
+    /// What clients may see: the settings, what waits for a restart, what is overridden and by what.
+    var forClients: JSONObject {
+        var object = configuration.clientSettings
+        object["needsRestart"] = JSON(needsRestart)
+        object["overridden"] = .object(overriddenJSON)
+        return object
+    }
+
+    /// How the file is.
+    var report: JSONObject {
+        [
+            "path": JSON(path), "problems": .array(problems.map(\.json)), "needsRestart": JSON(needsRestart),
+            "overridden": .object(overriddenJSON),
+        ]
+    }
+
+    private var overriddenJSON: JSONObject {
+        JSONObject(members: overridden.sorted { $0.key < $1.key }.map { ($0.key, JSON($0.value)) })
     }
 
     var durability: Durability { configuration.sessions.durability == .power ? .power : .process }
@@ -171,8 +224,19 @@ struct Settings {
     }
 }
 
+extension ConfigurationError.Problem {
+    /// `{source, line?, key?, reason}`.
+    var json: JSON {
+        var object: JSONObject = ["source": JSON(source)]
+        object["line"] = line.map { JSON($0) }
+        if !key.isEmpty { object["key"] = JSON(key) }
+        object["reason"] = JSON(reason)
+        return .object(object)
+    }
+}
+
 /// The daemon's own program, for providers that are part of it.
-private func ownProgram() -> String {
+func ownProgram() -> String {
     var buffer = [UInt8](repeating: 0, count: 4096)
     let count = buffer.withUnsafeMutableBytes {
         readlink("/proc/self/exe", $0.baseAddress!.assumingMemoryBound(to: CChar.self), $0.count)

@@ -58,6 +58,12 @@ package final class BroadcastEncoder {
         compressor = Compressor(threshold: compressionThreshold)
     }
 
+    /// Bytes below which nothing is compressed.
+    package var compressionThreshold: Int {
+        get { compressor.threshold }
+        set { compressor.threshold = newValue }
+    }
+
     /// A text frame whose payload is the pieces one after the other. They must be UTF-8 together.
     package func encode(_ pieces: [UInt8]...) -> EncodedFrame {
         var count = 0
@@ -127,7 +133,7 @@ package final class BroadcastEncoder {
 
 /// Compresses messages one by one, without context: one deflater and one buffer for all connections.
 final class Compressor {
-    private let threshold: Int
+    var threshold: Int
     private var deflater: Deflater?
     private var buffer: [UInt8] = []
 

@@ -35,7 +35,13 @@ package protocol HTTPBodyReceiver: AnyObject {
 /// is served.
 package final class HTTPServer {
     package let loop: EventLoop
-    package let limits: ServerLimits
+    /// Those of messages and requests hold for connections made from now on, all others at once.
+    package var limits: ServerLimits {
+        didSet {
+            times = Times(limits)
+            compressor.threshold = limits.compressionThreshold
+        }
+    }
     package let accessGuard: AccessGuard
     package internal(set) var metrics = ServerMetrics()
     /// Told of each request that the guard refuses.
@@ -44,7 +50,7 @@ package final class HTTPServer {
     package private(set) var isShuttingDown = false
 
     let handler: any HTTPHandler
-    let times: Times
+    private(set) var times: Times
     /// Where responses and frames for single connections are written; what is sent within the turn, which is nearly
     /// all, costs no allocation.
     let privateSegments = SegmentWriter()

@@ -5,7 +5,8 @@ package import JSON
 
 /// The health of all providers. In memory only: a daemon that is started anew knows of no failures.
 package final class HealthBook {
-    let rules: RestRules
+    /// What failed before keeps the wait it was given.
+    var rules: RestRules
     private let loop: EventLoop
     private let clock: () -> Timestamp
     private var healths: [String: ProviderHealth] = [:]

@@ -12,7 +12,7 @@ import Providers
 package final class Session {
     package let log: SessionLog<SessionState>
     let loop: EventLoop
-    let settings: SessionSettings
+    var settings: SessionSettings { service.settings }
     unowned let service: SessionService
     /// By provider identifier, of those that have been needed since the session was loaded.
     var seats: [String: ProviderSeat] = [:]
@@ -35,7 +35,6 @@ package final class Session {
         self.log = log
         self.service = service
         loop = service.loop
-        settings = service.settings
         lastActivity = service.loop.now
         log.onCommitted = { [weak self] events in self?.committed(events) }
         log.onFailure = { [weak self] error in self?.logFailed(error) }
@@ -163,6 +162,12 @@ package final class Session {
             for record in records { remember(record) }
         }
         return (messages ?? []).map { JSON.object($0.messagePayload(sessionId: id)) }
+    }
+
+    /// They are read again when somebody asks: how many are kept has changed.
+    func forgetNewestMessages() {
+        messages = nil
+        messageBytes = 0
     }
 
     private func remember(_ record: EventRecord) {

@@ -14,7 +14,8 @@ package final class SessionService {
     package let loop: EventLoop
     package let store: LogStore<SessionState>
     package let providers: any ProviderSource
-    package let settings: SessionSettings
+    /// Read anew wherever they count: a change holds from the next message, turn or look on.
+    package var settings: SessionSettings { didSet { settingsChanged(from: oldValue) } }
     package let spending: Spending
     package weak var observer: (any SessionObserver)?
     package var auditor: (any Auditor)?
@@ -72,6 +73,22 @@ package final class SessionService {
             _ = try? load(state.sessionId)
         }
         scheduleSweep()
+    }
+
+    private func settingsChanged(from old: SessionSettings) {
+        health.rules = settings.rest
+        if old.snapshotMessages != settings.snapshotMessages || old.snapshotBytes != settings.snapshotBytes {
+            for session in loaded.values { session.forgetNewestMessages() }
+        }
+        // The first look was put off by what held before.
+        let isOtherwise =
+            old.unloadAfter != settings.unloadAfter || old.stopProviderAfter != settings.stopProviderAfter
+        if sweep != nil, isOtherwise {
+            sweep?.cancel()
+            scheduleSweep()
+        }
+        // There may be room for more now.
+        startWaitingTurns()
     }
 
     // MARK: Holding providers back

@@ -241,15 +241,11 @@ private func compare(_ name: String, _ expected: [UInt8]) throws {
         let newer = try parse(
             #"{"server":{"port":1},"budget":{"perDayUsd":5},"providers":{"a":{"model":"m"}}}"#)
         let changes = running.adoptLive(from: newer)
-        #expect(
-            changes == [
-                .init(key: "server.port", isLive: false), .init(key: "budget.perDayUsd", isLive: true),
-                .init(key: "providers.a", isLive: true),
-            ])
+        #expect(changes == .init(adopted: ["budget.perDayUsd", "providers.a.model"], waiting: ["server.port"]))
         #expect(running.server.port == 8080)
         #expect(running.budget.perDayUsd == 5)
         #expect(running.providers["a"]?.model == "m")
-        #expect(running.adoptLive(from: newer).map(\.key) == ["server.port"])
+        #expect(running.adoptLive(from: newer) == .init(waiting: ["server.port"]))
     }
 
     @Test func clientsSeeNothingPrivileged() throws {
@@ -280,7 +276,7 @@ private func compare(_ name: String, _ expected: [UInt8]) throws {
 
     @Test func theFirstStartWritesTheDefaults() throws {
         defer { try? FileManager.default.removeItem(at: folder) }
-        #expect(try Configuration.load(path: path, environment: [:]) == Configuration())
+        #expect(try Configuration.load(path: path, environment: [:]).configuration == Configuration())
         let attributes = try FileManager.default.attributesOfItem(atPath: path)
         #expect(attributes[.posixPermissions] as? Int == 0o600)
         #expect(try FileManager.default.contentsOfDirectory(atPath: folder.path) == ["config.json"])
@@ -289,7 +285,7 @@ private func compare(_ name: String, _ expected: [UInt8]) throws {
             let name = setting.key.split(separator: ".").last ?? ""
             #expect(String(decoding: text, as: UTF8.self).contains("\"\(name)\""))
         }
-        #expect(try Configuration.load(path: path, environment: [:]) == Configuration())
+        #expect(try Configuration.load(path: path, environment: [:]).configuration == Configuration())
         #expect(try Data(contentsOf: URL(fileURLWithPath: path)) == text)
     }
 
@@ -344,6 +340,22 @@ private func compare(_ name: String, _ expected: [UInt8]) throws {
             #expect(text.contains("\"\(key)\":"), "\(key)")
             #expect(text.contains("\"//\(key)\":"), "\(key)")
         }
+    }
+
+    @Test func theSchemaIsOfTheTable() throws {
+        try compare("assets/schema/config.schema.json", Configuration.schema)
+        let sections = try JSON.parse(Configuration.schema)["properties"]
+        for key in SettingTable.keys(providers: ["x"]) {
+            let isProvider = key.path[0] == "providers"
+            let section =
+                isProvider
+                ? sections?["providers"]?["patternProperties"]?["^[A-Za-z0-9_-]{1,64}$"] : sections?[key.path[0]]
+            let entry = section?["properties"]?[key.path.last ?? ""]
+            #expect(entry?["description"]?.stringValue == key.summary, "\(key.key)")
+            #expect(entry?["type"] != nil)
+        }
+        #expect(try parse("{\"$schema\":\"./config.schema.json\"}") == Configuration())
+        #expect(problems("{\"$schema\":1}") == ["config.json:1: $schema must be a string, not a number"])
     }
 
     @Test func theDocumentationIsOfTheTable() throws {

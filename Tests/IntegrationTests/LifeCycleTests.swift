@@ -28,7 +28,7 @@ import Testing
             let daemon = try TestDaemon()
             try daemon.folder.write("hub/core/config.json", text)
             let exit = try daemon.runToEnd()
-            #expect(exit.code > 0)
+            #expect(exit.code == 5)
             #expect(exit.log.contains("config.json"))
             #expect(exit.log.contains("3"), Comment(rawValue: exit.log))
             // The person's file is never overwritten.

@@ -54,7 +54,7 @@ package final class ProviderRegistry {
     /// Whether a session's process runs on a provider.
     package var isInUse: (_ providerId: String) -> Bool = { _ in false }
 
-    let surroundings: Surroundings
+    private(set) var surroundings: Surroundings
     let loop: EventLoop
     var store: ManifestStore
     var overrides: [String: ProviderOverride] = [:]
@@ -82,6 +82,9 @@ package final class ProviderRegistry {
         manifests = effectiveManifests()
         for manifest in manifests { probes[manifest.id] = Probe(executable: executable(of: manifest)) }
     }
+
+    /// Seconds that an installation begun from now on may take.
+    package func limitInstallations(seconds: Double) { surroundings.installSeconds = seconds }
 
     package func register(_ adapter: String, _ factory: @escaping Factory) { factories[adapter] = factory }
 

@@ -88,6 +88,16 @@ enum AdministrationCommands {
         output.print(StyledText("Providers\n", .bold))
         ProviderCommands.printTable(status["providers"]?.arrayValue ?? [], output)
         ProviderCommands.printProblems(status["providerProblems"], output)
+        for problem in status["configuration"]?["problems"]?.arrayValue ?? [] {
+            let place = RequestText.plain(problem["source"]) + (problem["line"]?.intValue.map { ":\($0)" } ?? "")
+            let key = problem["key"]?.stringValue.map { " \($0)" } ?? ""
+            output.print(
+                StyledText("! not in force: \(place):\(key) \(RequestText.plain(problem["reason"]))\n", .red))
+        }
+        let waiting = status["configuration"]?["needsRestart"]?.arrayValue?.compactMap(\.stringValue) ?? []
+        if !waiting.isEmpty {
+            output.print(StyledText("! needs a restart: \(waiting.joined(separator: ", "))\n", .yellow))
+        }
         let recoveries = status["recoveries"]?.arrayValue?.count ?? status["recoveries"]?.intValue ?? 0
         if recoveries > 0 {
             output.print(StyledText("! \(recoveries) logs were repaired at the start: --json has them\n", .yellow))

@@ -198,6 +198,30 @@ enum CommandTable {
                 """,
             run: UsageCommand.run),
         Command(
+            name: "config",
+            arguments: [
+                Argument(name: "ACTION", isOptional: true), Argument(name: "KEY", isOptional: true),
+                Argument(name: "VALUE", isOptional: true),
+            ],
+            help: "Show, change and check the settings",
+            details: """
+                ACTION is get (the default; with a KEY that one alone), set KEY VALUE, unset KEY (back to the default), \
+                edit, path, check (or check FILE) or schema. A list is words between commas or JSON, variables of a \
+                provider are JSON. A running daemon sets what clients may set and says so to all; what only the file may \
+                set, and everything when none runs, is written into the file, and a daemon takes it up within 2 s. edit \
+                opens a copy in $VISUAL or $EDITOR and lets it take the file's place when it has no mistake.
+                """,
+            run: ConfigCommands.run),
+        Command(
+            name: "doctor",
+            options: [Option("fix", help: "Mend what can be mended without harm: permissions, stale files")],
+            help: "Look for what is wrong, and say how to mend it",
+            details: """
+                Home, token, configuration, port, daemon, providers, sessions, left processes, disk, program, service and \
+                terminal, with or without a running daemon. It ends with 1 when there is a problem; warnings are none.
+                """,
+            run: DoctorCommand.run),
+        Command(
             name: "help", arguments: [Argument(name: "COMMAND", isOptional: true)],
             help: "Print this help, or that of a command", run: HelpText.run),
         Command(name: "version", help: "Print the program's version, as --version does", run: HelpText.version),

@@ -13,7 +13,7 @@ enum ExitCode: Int32, CaseIterable {
     var meaning: String {
         switch self {
         case .ok: "done"
-        case .refused: "the daemon answered with an error"
+        case .refused: "refused, by the daemon or by a check; doctor found a problem"
         case .usage: "the command line is wrong"
         case .noDaemon: "no daemon runs, or it can't be reached or started"
         case .turnFailed: "the turn failed or was interrupted"
