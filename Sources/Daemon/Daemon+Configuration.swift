@@ -101,6 +101,11 @@ extension Daemon {
         audit.record(
             "settings_changed", by: client, sessionId: nil, details: ["keys": JSON(changes.map(\.key))])
         readConfiguration()
+        // The newest word on a provider, also where the file said so all along and a client had switched it meanwhile.
+        for change in changes where change.key.hasSuffix(".enabled") && change.key.hasPrefix("providers.") {
+            let id = change.key.split(separator: ".")[1]
+            if let isEnabled = change.value?.boolValue { try? catalogue.setEnabled(String(id), isEnabled) }
+        }
         return settings
     }
 }

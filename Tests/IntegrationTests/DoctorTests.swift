@@ -110,6 +110,10 @@ import Testing
         #expect(report.code == 1)
         try other.stop()
         #expect(try doctor(daemon).wrong("port", "problem") == [])
+        #expect(try daemon.hub(["config", "set", "server.host", "0.0.0.0"]).code == 0)
+        #expect(try doctor(daemon).wrong("port", "problem").first?.contains("from elsewhere") == true)
+        daemon.environment["CORE_PORT"] = "0"
+        #expect(try daemon.runToEnd().code != 0)
     }
 
     @Test func aKilledDaemonsTracesAreFound() throws {

@@ -193,6 +193,23 @@ import Testing
         _ = try client.frame { $0.type == "core:notification" && $0["payload"]?["level"] == "info" }
     }
 
+    @Test func aNewerDaemonsFileIsRefused() throws {
+        let text = "{\n  \"schemaVersion\": 2,\n  \"limits\": {\"clients\": 3}\n}"
+        let daemon = try TestDaemon()
+        try daemon.folder.write("hub/core/config.json", text)
+        let exit = try daemon.runToEnd()
+        #expect(exit.code == 5)
+        #expect(exit.log.contains("config.json:2: schemaVersion is 2, but this version reads 1 at most"))
+        #expect(daemon.folder.read("hub/core/config.json") == text)
+        // The same while one runs.
+        try daemon.folder.write("hub/core/config.json", "{}")
+        try daemon.start()
+        try write(text: text, daemon)
+        try eventually("it is reported") {
+            try daemon.call("GET", "/status")["configuration"]?["problems"]?[0]?["key"] == "schemaVersion"
+        }
+    }
+
     // MARK: By clients
 
     @Test func clientsSetWhatTheyMay() throws {
@@ -260,6 +277,45 @@ import Testing
         #expect(try client.request("settings:update", [:])["error"]?["code"] == "missing_field")
         #expect(daemon.folder.read("hub/core/config.json") == before)
         #expect(try daemon.call("GET", "/settings")["limits"]?["maxClients"] == 64)
+    }
+
+    @Test func theNewestWordOnAProviderHolds() throws {
+        let daemon = try TestDaemon.running(configuration: ["providers": ["echo": ["enabled": true]]])
+        func isEnabled() throws -> Bool? { try daemon.call("GET", "/providers/echo")["enabled"]?.boolValue }
+        try daemon.call("PATCH", "/providers/echo", ["enabled": false])
+        // Another setting says nothing about it.
+        try daemon.call("PATCH", "/settings", ["limits": ["maxClients": 5]])
+        #expect(try isEnabled() == false)
+        try daemon.call("PATCH", "/settings", ["providers": ["echo": ["enabled": true]]])
+        #expect(try isEnabled() == true)
+        try daemon.call("PATCH", "/settings", ["providers": ["echo": ["enabled": false]]])
+        #expect(try isEnabled() == false)
+        try daemon.call("PATCH", "/settings", ["providers": ["echo": ["enabled": nil]]])
+        #expect(try isEnabled() == true)
+    }
+
+    /// The daemon and the person's tool write at once: the one asked by clients, the other what is the person's alone.
+    @Test func theDaemonAndTheToolLoseNothingOfEachOther() throws {
+        let daemon = try TestDaemon.running(configuration: [:])
+        for round in 1...8 {
+            let tool = Process()
+            tool.executableURL = URL(fileURLWithPath: TestDaemon.programs + "/codeai-hub")
+            tool.arguments = ["config", "set", "providers.p\(round).command", "program\(round)"]
+            tool.environment = daemon.environment.merging(["CORE_PORT": ""]) { $1 }
+            tool.standardOutput = FileHandle.nullDevice
+            try tool.run()
+            var number = 0
+            while tool.isRunning {
+                number += 1
+                try daemon.call("PATCH", "/settings", ["limits": ["maxClients": JSON(number)]])
+            }
+            #expect(tool.terminationStatus == 0)
+            let file = try JSON.parse(try #require(daemon.folder.read("hub/core/config.json")))
+            #expect(file["limits"]?["maxClients"] == JSON(number))
+            for earlier in 1...round {
+                #expect(file["providers"]?["p\(earlier)"]?["command"]?.stringValue == "program\(earlier)")
+            }
+        }
     }
 
     /// A person saves the file right before a client's change, before the daemon has looked: both count.

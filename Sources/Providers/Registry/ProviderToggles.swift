@@ -1,8 +1,8 @@
 import Base
 import JSON
 
-/// Which providers clients have enabled and disabled, kept in `core/state.json`: the configuration file is the
-/// person's own and is never written by the daemon.
+/// Which providers clients have enabled and disabled, kept in `core/state.json`: a switch that is flipped often has no
+/// place in the person's configuration file.
 ///
 /// A toggle holds as long as what it overrode is unchanged: when the person writes another `enabled` into the
 /// configuration, or a manifest gets another, that later decision wins and the toggle is forgotten.

@@ -98,6 +98,11 @@ extension Doctor {
         var configuration = file ?? Configuration()
         if file == nil { _ = try? configuration.apply(environment: environment()) }
         let (host, port) = (configuration.server.host, configuration.server.port)
+        guard host == "localhost" || host == "::1" || host == "[::1]" || host.hasPrefix("127.") else {
+            return add(
+                "port", .problem, "\(host) can be reached from elsewhere: the daemon refuses to listen there",
+                mend: "codeai-hub config unset server.host")
+        }
         guard port > 0 else { return add("port", .ok, "any free one is taken") }
         guard let holder = PortLook.holder(host: host, port: UInt16(clamping: port)) else {
             return add("port", .ok, "\(host):\(port) is free")
