@@ -11,7 +11,12 @@ extension APIHandler {
             return .json(200, .object(settings))
         }
         router.add(.patch, "settings") { [self] request throws(Failure) in
-            .json(200, .object(try hub.context.changeSettings(request.fields().all, by: request.client)))
+            let patch = try request.fields().all
+            return .later { [self] answer in
+                hub.context.changeSettings(patch, by: request.client) { result in
+                    answer(result.map { .json(200, .object($0)) })
+                }
+            }
         }
     }
 }

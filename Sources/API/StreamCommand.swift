@@ -113,7 +113,10 @@ struct StreamCommand {
                 .object(try SessionCommands.answerQuestion(fields, in: session, by: by)), keptBy: session)
         case "settings:update":
             let settings = try fields.required("settings", fields.object("settings"))
-            return CommandReply(.object(try client.hub.context.changeSettings(settings, by: by)))
+            let context = client.hub.context
+            return CommandReply { done in
+                context.changeSettings(settings, by: by) { result in done(result.map { .object($0) }) }
+            }
         case "provider:update":
             let id = ProviderID.resolve(try fields.requiredString("providerId"))
             let isEnabled = try fields.required("enabled", fields.bool("enabled"))

@@ -13,14 +13,17 @@ package protocol HubContext: AnyObject {
     var core: JSONObject { get }
     var providers: [JSON] { get }
     var settings: JSONObject { get }
-    /// Carries out a merge patch of the settings (RFC 7396), all of it or nothing.
-    /// - Returns: the settings as they are then.
-    func changeSettings(_ patch: JSONObject, by client: ClientIdentity) throws(Failure) -> JSONObject
+    /// Carries out a merge patch of the settings (RFC 7396), all of it or nothing, and calls `done` with the settings as
+    /// they are then.
+    func changeSettings(
+        _ patch: JSONObject, by client: ClientIdentity, _ done: @escaping (Result<JSONObject, Failure>) -> Void)
 }
 
 extension HubContext {
-    package func changeSettings(_ patch: JSONObject, by client: ClientIdentity) throws(Failure) -> JSONObject {
-        throw Failure(code: "forbidden", message: "The settings can't be changed here.")
+    package func changeSettings(
+        _ patch: JSONObject, by client: ClientIdentity, _ done: @escaping (Result<JSONObject, Failure>) -> Void
+    ) {
+        done(.failure(Failure(code: "forbidden", message: "The settings can't be changed here.")))
     }
 }
 

@@ -51,14 +51,15 @@ package struct ConfigurationFile: Sendable {
     /// - Returns: false when the file is another by now; nothing was changed then.
     package func replace(_ old: [UInt8]?, with new: [UInt8]) throws(ConfigurationError) -> Bool {
         let target = resolved
-        let temporary = "\(target).\(hexadecimal(randomBytes(8))).new"
+        let lock = try lockFolder(of: target)
+        defer { close(lock) }
+        // One of a writer that was killed is in nobody's way.
+        let temporary = target + ".new"
         do throws(SystemError) {
             try makeFile(temporary, new)
         } catch {
             throw failure("can't be written: \(error)")
         }
-        let lock = lockFolder(of: target)
-        defer { close(lock) }
         // As late as can be: what somebody saves meanwhile must not be lost.
         let isUnchanged: Bool
         do throws(ConfigurationError) {
@@ -83,14 +84,19 @@ package struct ConfigurationFile: Sendable {
 
     /// Keeps the daemon and the person's tool from replacing the file between each other's look and deed. Editors know
     /// nothing of it: for them there is the look, right before.
-    private func lockFolder(of path: String) -> Int32 {
+    private func lockFolder(of path: String) throws(ConfigurationError) -> Int32 {
         let folder = path.lastIndex(of: "/").map { String(path[...$0]) } ?? "."
         let fd = open(folder, O_RDONLY | O_CLOEXEC | O_DIRECTORY)
-        guard fd >= 0 else { return fd }
-        // Held for a millisecond. Who holds it much longer is not waited for.
-        var tries = 200
-        while flock(fd, LOCK_EX | LOCK_NB) != 0, tries > 0 {
+        guard fd >= 0 else { throw failure("can't be written: \(SystemError.current("open \(folder)"))") }
+        // Held for as long as the disk takes for a small file. Where there are no locks, as on some networks, it is done
+        // without.
+        var tries = 1000
+        while flock(fd, LOCK_EX | LOCK_NB) != 0, errno == EWOULDBLOCK {
             tries -= 1
+            guard tries > 0 else {
+                close(fd)
+                throw failure("is being written by another program that doesn't end")
+            }
             usleep(5000)
         }
         return fd
@@ -103,6 +109,7 @@ package struct ConfigurationFile: Sendable {
     }
 
     private func makeFile(_ path: String, _ bytes: [UInt8]) throws(SystemError) {
+        unlink(path)
         let fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0o600)
         guard fd >= 0 else { throw .current("open \(path)") }
         do throws(SystemError) {

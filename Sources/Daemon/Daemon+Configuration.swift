@@ -82,22 +82,23 @@ extension Daemon {
 
     // MARK: By clients
 
-    func changeSettings(_ patch: JSONObject, by client: ClientIdentity) throws(Failure) -> JSONObject {
-        let changes: [ConfigurationFile.Change]
-        do throws(SettingsPatch.Refusal) {
-            changes = try SettingsPatch(patch).changes
+    func changeSettings(
+        _ patch: JSONObject, by client: ClientIdentity, _ done: @escaping (Result<JSONObject, Failure>) -> Void
+    ) {
+        do throws(Failure) {
+            let changes = try SettingsPatch.changes(of: patch)
+            guard !changes.isEmpty else { return done(.success(settings)) }
+            try settingsWriter.write(changes, to: configured.file, on: loop) { [weak self] result in
+                guard let self else { return }
+                done(result.map { settingsWritten(changes, by: client) })
+            }
         } catch {
-            throw Failure(error)
+            done(.failure(error))
         }
-        guard !changes.isEmpty else { return settings }
-        do throws(ConfigurationError) {
-            try configured.write(changes)
-        } catch {
-            throw Failure(
-                code: "configuration_broken",
-                message: "The configuration file can't be used or written; nothing was changed.\n\(error)",
-                details: ["problems": .array(error.problems.map(\.json))])
-        }
+    }
+
+    /// They stand in the file: they are taken up as any other change of it.
+    private func settingsWritten(_ changes: [ConfigurationFile.Change], by client: ClientIdentity) -> JSONObject {
         audit.record(
             "settings_changed", by: client, sessionId: nil, details: ["keys": JSON(changes.map(\.key))])
         readConfiguration()
@@ -107,20 +108,5 @@ extension Daemon {
             if let isEnabled = change.value?.boolValue { try? catalogue.setEnabled(String(id), isEnabled) }
         }
         return settings
-    }
-}
-
-extension Failure {
-    fileprivate init(_ refusal: SettingsPatch.Refusal) {
-        let isPrivileged = refusal.problems.contains(where: \.isPrivileged)
-        self.init(
-            code: isPrivileged ? "setting_privileged" : "invalid_request",
-            message: refusal.problems.map { "\($0.key) \($0.reason)" }.joined(separator: "; ")
-                + ". Nothing was changed.",
-            details: [
-                "field": JSON(refusal.problems.first?.key ?? ""),
-                "problems": .array(
-                    refusal.problems.map { ["key": JSON($0.key), "reason": JSON($0.reason)] }),
-            ])
     }
 }

@@ -27,6 +27,7 @@ final class Daemon: HubContext, CoreControl {
     let home: Home
     var configured: Settings
     var configurationSeen: FileSignature?
+    let settingsWriter = SettingsWriter()
     private let instance: SingleInstance
     let endpoint: EndpointFile
     let subreaper: Subreaper

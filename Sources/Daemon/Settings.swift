@@ -147,10 +147,8 @@ struct Settings {
         }
     }
 
-    /// Writes changes into the file; `readAgain` takes them up.
-    func write(_ changes: [ConfigurationFile.Change]) throws(ConfigurationError) {
-        try ConfigurationFile(path).change(changes, backups: backups)
-    }
+    /// The file, and where one of an older version is kept.
+    var file: (file: ConfigurationFile, backups: String) { (ConfigurationFile(path), backups) }
 
     /// What clients may see: the settings, what waits for a restart, what is overridden and by what.
     var forClients: JSONObject {
