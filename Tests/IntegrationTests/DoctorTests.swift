@@ -102,6 +102,78 @@ import Testing
         #expect(link.wrong("home", "warning").first?.contains("symbolic link") == true)
     }
 
+    @Test func aFolderOfSomebodyElseIsFound() throws {
+        let daemon = try TestDaemon()
+        // Whose `/` is, unless we may do everything: then one that was given away.
+        var home = "/"
+        if getuid() == 0 {
+            home = daemon.home
+            chown(home, 65534, 65534)
+        }
+        let report = try doctor(daemon, ["--home", home])
+        #expect(report.wrong("home", "problem").first?.contains("belongs to another user") == true)
+        #expect(report.code == 1)
+    }
+
+    @Test func whatWasMendedInLogsIsSaid() throws {
+        let daemon = try TestDaemon.running()
+        let session = try daemon.newSession()
+        try daemon.turn("hello", in: session)
+        try daemon.stop()
+        let path = daemon.home + "/sessions/\(session).jsonl"
+        let file = try #require(FileHandle(forWritingAtPath: path))
+        try file.seekToEnd()
+        try file.write(contentsOf: Data("{\"seq\":9999,\"ts".utf8))
+        try file.close()
+        try daemon.start()
+        let report = try doctor(daemon)
+        let found = report.of("sessions").first { $0["message"]?.stringValue?.contains(session) == true }
+        #expect(found?["level"] == "warning")
+        #expect(found?["mend"]?.stringValue?.contains("kept in") == true)
+        #expect(report.code == 0)
+    }
+
+    @Test func aProviderThatFailsOrIsSwitchedOffIsSaid() throws {
+        let daemon = try TestDaemon.running(configuration: ["sessions": ["circuitFailures": 1]])
+        try daemon.turn("[[crash:3]]", in: try daemon.newSession())
+        #expect(try doctor(daemon).wrong("providers", "warning").first?.contains("failed again and again") == true)
+        try daemon.call("PATCH", "/providers/echo", ["enabled": false])
+        let echo = try doctor(daemon).of("providers").first { $0["message"] == "Echo is disabled" }
+        #expect(echo?["mend"] == "codeai-hub providers enable echo")
+    }
+
+    /// What answers at the daemon's address is of another version, or no daemon at all.
+    @Test func whoAnswersIsLookedAt() throws {
+        let daemon = try TestDaemon()
+        let other = LoopbackHTTP { request, peer in
+            let body =
+                switch request.path {
+                case "/health": #"{"status":"ok"}"#
+                case "/api/v1/status": #"{"core":{"version":"9.9.9","host":"127.0.0.1","port":1},"providers":[]}"#
+                default: #"{"providers":[],"problems":[]}"#
+                }
+            return peer.answer(200, ["content-type": "application/json"], Array(body.utf8))
+        }
+        defer { other.stop() }
+        let stranger = LoopbackHTTP { _, peer in peer.answer(404, [:], []) }
+        defer { stranger.stop() }
+        func endpoint(_ port: UInt16) throws {
+            try daemon.folder.write("hub/core/endpoint.json", #"{"host":"127.0.0.1","port":\#(port),"pid":1}"#)
+        }
+        try endpoint(other.port)
+        let version = try doctor(daemon).wrong("daemon", "warning")
+        #expect(version.first?.contains("version 9.9.9") == true)
+        try endpoint(stranger.port)
+        let report = try doctor(daemon)
+        #expect(report.wrong("daemon", "problem").first?.contains("is it another program?") == true)
+        #expect(report.code == 1)
+        // The program beside this one, too.
+        try daemon.folder.write("core", "#!/bin/sh\necho codeai-hub-core 9.9.9\n")
+        chmod(daemon.folder.path + "/core", 0o700)
+        let program = try doctor(daemon, [], ["CODEAI_HUB_CORE": daemon.folder.path + "/core"])
+        #expect(program.wrong("program", "warning").first?.contains("9.9.9") == true)
+    }
+
     @Test func aTakenPortIsNamedWithItsHolder() throws {
         let other = try TestDaemon.running()
         let daemon = try TestDaemon(configuration: hasPort(other.port))

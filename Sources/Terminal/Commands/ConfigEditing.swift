@@ -39,8 +39,11 @@ struct ConfigEditing {
                         "\(place.path) was changed meanwhile and is left as it is; what you wrote is in \(draft)")
                 }
                 unlink(draft)
-                let when = place.client == nil ? "from its next start on" : "within 2 s"
-                return tell(true, "Saved; the daemon goes by it \(when), where a setting doesn't need a restart.")
+                return tell(
+                    true,
+                    place.client == nil
+                        ? "Saved; the daemon goes by it from its next start on."
+                        : "Saved; the daemon takes it up within 2 s, but for what needs a restart.")
             }
         } catch let error as CommandFailure {
             throw error
