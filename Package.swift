@@ -21,6 +21,7 @@ let package = Package(
     targets: [
         // System
         .target(name: "CLinux"),
+        .target(name: "CAssets"),
         .systemLibrary(name: "COpenSSL", pkgConfig: "libcrypto", providers: [.apt(["libssl-dev"])]),
         .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
 
@@ -71,8 +72,9 @@ let package = Package(
         .target(
             name: "API",
             dependencies: [
-                "Base", "JSON", "HubProtocol", "EventLoop", "EventLog", "HTTP1", "WebSocket", "Server", "Sessions",
-                "Providers", "Configuration",
+                "Base", "CAssets", "JSON", "Digests", "HubProtocol", "EventLoop", "EventLog", "HTTP1", "WebSocket",
+                "Server",
+                "Sessions", "Providers", "Configuration",
             ]),
         .target(
             name: "Client",
@@ -157,7 +159,9 @@ let package = Package(
             dependencies: ["Server", "HTTP1", "WebSocket", "EventLoop", "Base", "CLinux", "TestSupport", "TestPeer"]),
         .testTarget(
             name: "APITests",
-            dependencies: ["API", "Server", "Sessions", "HubProtocol", "JSON", "Base", "EventLoop", "TestSupport"]),
+            dependencies: [
+                "API", "Server", "Sessions", "HTTP1", "HubProtocol", "JSON", "Base", "EventLoop", "TestSupport",
+            ]),
         .testTarget(
             name: "ClientTests",
             dependencies: [
@@ -175,7 +179,7 @@ let package = Package(
 )
 
 // One set of compiler settings for every Swift target, each with its reason.
-let cTargets: Set = ["CLinux", "COpenSSL", "CZlib"]
+let cTargets: Set = ["CAssets", "CLinux", "COpenSSL", "CZlib"]
 for target in package.targets where !cTargets.contains(target.name) {
     target.swiftSettings = [
         // Dynamic dispatch through `any` is visible where it happens.

@@ -95,3 +95,17 @@ if [ ! -x "$prometheus/promtool" ] || [ ! -x "$prometheus/prometheus" ]; then
     fi
 fi
 printf 'export CODEAI_HUB_TEST_PROMETHEUS=%q\n' "$prometheus"
+
+# Asks the API by its description, and brings the validator of JSON Schemas along.
+schemathesis=4.32.5
+schemathesis_bin=$tools/schemathesis-$schemathesis/bin
+if ! "$schemathesis_bin/python" -c 'import jsonschema_rs, schemathesis' 2>/dev/null; then
+    echo "installing schemathesis==$schemathesis into $tools/schemathesis-$schemathesis" >&2
+    rm -rf "$tools/schemathesis-$schemathesis"
+    mkdir -p "$tools"
+    python3 -m venv "$tools/schemathesis-$schemathesis" >&2
+    "$schemathesis_bin/python" -m pip install --quiet --disable-pip-version-check \
+        "schemathesis==$schemathesis" "jsonschema-rs==0.60.3" >&2
+fi
+printf 'export CODEAI_HUB_TEST_SCHEMATHESIS=%q\n' "$schemathesis_bin/schemathesis"
+printf 'export CODEAI_HUB_TEST_PYTHON=%q\n' "$schemathesis_bin/python"

@@ -53,6 +53,7 @@ fi
 say "documents"
 if have python3; then
     python3 scripts/check-docs.py || fail "documents"
+    python3 scripts/describe-api.py --check || fail "the description of the API"
 else
     fail "python3 is missing (scripts/setup.sh --test installs it)"
 fi

@@ -93,8 +93,14 @@ step "build" swift build --build-tests --explicit-target-dependency-import-check
 step "benchmarks build" swift build --package-path Benchmarks
 
 tests "unit tests" --skip-build --parallel --skip IntegrationTests
-# One at a time: they start daemons, kill them and watch the clock.
+# One at a time: they start daemons, kill them and watch the clock. What they hear and say is kept, and checked after.
+export CODEAI_HUB_TEST_RECORDINGS=$results/recordings
+rm -rf "$CODEAI_HUB_TEST_RECORDINGS"
 tests "integration tests" --skip-build --no-parallel --filter IntegrationTests
+step "what the tests saw is as described" "$CODEAI_HUB_TEST_PYTHON" scripts/validate-recordings.py "$CODEAI_HUB_TEST_RECORDINGS"
+rm -rf "$CODEAI_HUB_TEST_RECORDINGS"
+unset CODEAI_HUB_TEST_RECORDINGS
+step "the daemon does what is described" scripts/schemathesis.sh
 if ! $quick; then
     # Always the same inputs: a change is judged by what it changed. New ones are looked for by scripts/fuzz.sh itself.
     step "fuzzing" scripts/fuzz.sh --runs "${FUZZ_RUNS:-8000}" --seed 1

@@ -22,7 +22,8 @@ package final class APIHandler: HTTPHandler {
     package var maxClients: Int
     /// Whether new streams may be compressed.
     package var compresses: Bool
-    private var router = Router()
+    private(set) var router = Router()
+    let apiDescription = StaticDocument(contentType: MediaTypes.json, bytes: APIHandler.openAPI)
     private var healthCache: (turn: Int64, clients: Int, text: [UInt8]) = (.min, 0, [])
 
     package init(
@@ -39,6 +40,7 @@ package final class APIHandler: HTTPHandler {
         addCoreRoutes(to: &router)
         addMetricsRoutes(to: &router)
         addSettingsRoutes(to: &router)
+        addDescriptionRoutes(to: &router)
         addProviderRoutes(to: &router)
         addImportRoutes(to: &router)
         addSessionRoutes(to: &router)
@@ -89,33 +91,28 @@ package final class APIHandler: HTTPHandler {
     static let noRoute = Failure(code: "not_found", message: "There is nothing here. The API is below /api/v1.")
 
     private func answer(_ request: HTTPRequest, _ path: [String]) throws(Failure) -> APIReply {
-        switch router.match(request.head.method, path) {
+        let head = request.head
+        switch router.match(head.method, path) {
         case .notFound: throw APIHandler.noRoute
-        case .wrongMethod(let allowed):
-            let names = allowed.map(\.description).joined(separator: ", ")
-            let failure = Failure(code: "method_not_allowed", message: "This path takes \(names) only.")
-            return .json(405, failure.httpBody, headers: [("Allow", names)])
-        case .found(let handler, let parameters):
-            let isStream = request.head.headers["accept"]?.lowercased().contains("text/event-stream") == true
+        case .otherMethods(let allowed): return otherMethod(head.method, allowed)
+        case .found(let route, let parameters):
+            try MediaTypes.requireAcceptable(head.headers, route.produces)
+            let isStream = head.headers["accept"]?.lowercased().contains("text/event-stream") == true
             let client = ClientIdentity(
-                name: ClientIdentity.name(request.head.headers["user-agent"]),
+                name: ClientIdentity.name(head.headers["user-agent"]),
                 id: "h\(request.connectionID)", transport: isStream ? "sse" : "http")
-            return try handler(
+            return try route.handler(
                 APIRequest(
-                    method: request.head.method, parameters: parameters, query: query(of: request.head),
-                    headers: request.head.headers, body: request.body, upload: request.receiver as? LogUpload,
-                    client: client))
+                    method: head.method, parameters: parameters, query: route.fields(of: head), headers: head.headers,
+                    body: request.body, upload: request.receiver as? LogUpload, client: client))
         }
     }
 
-    private func query(of head: HTTPRequestHead) throws(Failure) -> Fields {
-        var object = JSONObject()
-        do throws(QueryItems.Invalid) {
-            for item in try QueryItems(head.query).items { object[item.name] = JSON(item.value) }
-        } catch {
-            throw Failure(code: "invalid_request", message: "The query is not valid: \(error.message).")
-        }
-        return Fields(object)
+    /// A method that the path doesn't take; `OPTIONS` asks which it does (RFC 9110 section 9.3.7).
+    private func otherMethod(_ method: HTTPMethod, _ allowed: String) -> APIReply {
+        if method == .options { return .empty(204, headers: [("Allow", allowed)]) }
+        let failure = Failure(code: "method_not_allowed", message: "This path takes \(allowed) only.")
+        return .json(405, failure.httpBody, headers: [("Allow", allowed)])
     }
 
     // MARK: Answers
@@ -123,10 +120,12 @@ package final class APIHandler: HTTPHandler {
     /// Whom an answer goes to, and what they can read.
     private struct Recipient {
         let responder: HTTPResponder
+        let headers: HTTPHeaders
         let acceptsGzip: Bool
 
         init(_ request: HTTPRequest, _ responder: HTTPResponder) {
             self.responder = responder
+            headers = request.head.headers
             acceptsGzip = ContentCoding.acceptsGzip(request.head.headers)
         }
     }
@@ -140,7 +139,9 @@ package final class APIHandler: HTTPHandler {
             give(status, "application/json", json.serialize(), headers, recipient)
         case .text(let status, let contentType, let bytes):
             give(status, contentType, bytes, [], recipient)
-        case .empty(let status): recipient.responder.respond(status: status)
+        case .empty(let status, let headers):
+            recipient.responder.respond(status: status, headers: HTTPHeaders(headers))
+        case .document(let document): give(document, recipient)
         case .kept(let session, let reply):
             session.whenAnswerable { [self] in
                 give(reply, recipient)
@@ -194,6 +195,18 @@ package final class APIHandler: HTTPHandler {
         recipient.responder.respond(status: status, headers: headers, body: body)
     }
 
+    private func give(_ document: StaticDocument, _ recipient: Recipient) {
+        let packed = recipient.acceptsGzip ? document.packed : nil
+        var headers: HTTPHeaders = [
+            "content-type": document.contentType, "x-content-type-options": "nosniff", "vary": "accept-encoding",
+            // Kept, and asked about each time.
+            "cache-control": "no-cache", "etag": document.entityTag(isPacked: packed != nil),
+        ]
+        if document.isKnown(recipient.headers) { return recipient.responder.respond(status: 304, headers: headers) }
+        if packed != nil { headers.append("content-encoding", "gzip") }
+        recipient.responder.respond(status: 200, headers: headers, body: packed ?? document.bytes)
+    }
+
     // MARK: Streams
 
     func requireRoom() throws(Failure) {
@@ -204,14 +217,23 @@ package final class APIHandler: HTTPHandler {
         }
     }
 
+    /// Not in the router: it answers with an upgrade.
+    static var stream: Router.Route {
+        Router.Route(method: .get, pattern: ["stream"], query: ["hello"], produces: []) { _ throws(Failure) in
+            throw noRoute
+        }
+    }
+
     private func acceptStream(_ request: HTTPRequest, _ responder: HTTPResponder) throws(Failure) {
         guard request.head.method == .get else {
-            let failure = Failure(code: "method_not_allowed", message: "This path takes GET only.")
-            return give(.json(405, failure.httpBody, headers: [("Allow", "GET")]), Recipient(request, responder))
+            return give(otherMethod(request.head.method, "GET, OPTIONS"), Recipient(request, responder))
+        }
+        let awaitsHello = try APIHandler.stream.fields(of: request.head).string("hello")
+        guard awaitsHello == nil || awaitsHello == "1" else {
+            throw Failure(code: "invalid_request", message: "hello is 1.", details: ["field": "hello"])
         }
         try requireRoom()
-        let awaitsHello = try query(of: request.head).string("hello") == "1"
-        let client = StreamClient(hub: hub, awaitsHello: awaitsHello)
+        let client = StreamClient(hub: hub, awaitsHello: awaitsHello != nil)
         guard
             let connection = responder.acceptWebSocket(client, settings: WebSocketSettings(compresses: compresses))
         else { return }

@@ -16,14 +16,19 @@ struct APIRequest {
     let upload: LogUpload?
     let client: ClientIdentity
 
-    func fields() throws(Failure) -> Fields { try Fields(body: body) }
+    func fields() throws(Failure) -> Fields {
+        if !body.isEmpty { try MediaTypes.requireJSON(headers) }
+        return try Fields(body: body)
+    }
 }
 
 /// What a route answers.
 enum APIReply {
     case json(Int, JSON, headers: [(String, String)] = [])
     case text(Int, contentType: String, [UInt8])
-    case empty(Int)
+    case empty(Int, headers: [(String, String)] = [])
+    /// What never changes while the daemon runs.
+    case document(StaticDocument)
     /// The answer is given only when the session's log has kept what was done.
     indirect case kept(Session, APIReply)
     /// The answer needs something that takes time; the closure is called with the function that gives it.
@@ -42,15 +47,17 @@ extension Failure {
         case "token_required": 401
         case "origin_not_allowed", "forbidden", "setting_privileged": 403
         case "not_found", "session_not_found", "request_not_found", "provider_not_found",
-            "native_session_not_found":
+            "native_session_not_found", "workspace_not_found":
             404
         case "method_not_allowed": 405
+        case "not_acceptable": 406
         case "already_resolved", "busy", "already_started", "turn_not_queued", "nothing_to_retry",
             "provider_not_installed", "provider_disabled", "provider_too_old", "unknown_adapter", "not_installed",
             "not_installing", "no_login", "no_install_recipe", "install_requirement_missing", "budget_exceeded",
             "not_importable", "configuration_broken":
             409
         case "payload_too_large": 413
+        case "unsupported_media_type": 415
         case "wrong_host": 421
         case "too_many_requests": 429
         case "log_unavailable", "shutting_down", "too_many_clients": 503

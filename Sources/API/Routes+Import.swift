@@ -8,9 +8,8 @@ import Sessions
 
 /// Sessions from elsewhere, and logs for elsewhere.
 extension APIHandler {
-    /// Before the routes of single sessions, whose identifiers could be taken for these words.
     func addImportRoutes(to router: inout Router) {
-        router.add(.get, "sessions/importable") { [self] request throws(Failure) in
+        router.add(.get, "sessions/importable", query: ["provider", "limit"]) { [self] request throws(Failure) in
             let provider = try request.query.string("provider").map { ProviderID.resolve($0) }
             let limit = try request.query.number("limit", in: 1...1000) ?? 100
             return .later { [self] done in
@@ -42,7 +41,9 @@ extension APIHandler {
                 }
             }
         }
-        router.add(.get, "sessions/*/export") { [self] request throws(Failure) in try export(request) }
+        router.add(
+            .get, "sessions/*/export", query: ["format"], produces: ["application/x-ndjson", "text/markdown"]
+        ) { [self] request throws(Failure) in try export(request) }
     }
 
     private func importNative(_ request: APIRequest) throws(Failure) -> APIReply {

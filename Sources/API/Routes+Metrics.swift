@@ -10,7 +10,7 @@ import Sessions
 /// The metrics. Labels have few values (providers, statuses, codes): never a session, a client or a model.
 extension APIHandler {
     func addMetricsRoutes(to router: inout Router) {
-        router.add(.get, "metrics") { [self] _ throws(Failure) in
+        router.add(.get, "metrics", produces: [MediaTypes.text]) { [self] _ throws(Failure) in
             .text(200, contentType: "text/plain; version=0.0.4; charset=utf-8", metrics)
         }
     }

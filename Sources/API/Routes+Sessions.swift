@@ -7,7 +7,9 @@ import Sessions
 /// Sessions over HTTP.
 extension APIHandler {
     func addSessionRoutes(to router: inout Router) {
-        router.add(.get, "sessions") { [self] request throws(Failure) in try listSessions(request) }
+        router.add(.get, "sessions", query: ["limit", "after", "status", "q"]) { [self] request throws(Failure) in
+            try listSessions(request)
+        }
         router.add(.post, "sessions") { [self] request throws(Failure) in
             let session = try service.create(
                 SessionCommands.creation(request.fields(), service.settings), by: request.client)
@@ -19,7 +21,7 @@ extension APIHandler {
             return .json(200, .object(record(of: session)))
         }
         router.add(.patch, "sessions/*") { [self] request throws(Failure) in try changeSession(request) }
-        router.add(.delete, "sessions/*") { [self] request throws(Failure) in
+        router.add(.delete, "sessions/*", produces: []) { [self] request throws(Failure) in
             try service.delete(request.parameters[0], by: request.client)
             return .empty(204)
         }
@@ -28,7 +30,7 @@ extension APIHandler {
             let accepted = try SessionCommands.accept(request.fields(), in: session, by: request.client)
             return .kept(session, .json(202, .object(accepted.json)))
         }
-        router.add(.delete, "sessions/*/messages/*") { [self] request throws(Failure) in
+        router.add(.delete, "sessions/*/messages/*", produces: []) { [self] request throws(Failure) in
             let session = try service.session(request.parameters[0])
             try session.withdraw(request.parameters[1], by: request.client)
             return .kept(session, .empty(204))
@@ -79,7 +81,10 @@ extension APIHandler {
                 request.fields(), requestId: request.parameters[1], in: session, by: request.client)
             return .kept(session, .json(200, .object(result)))
         }
-        router.add(.get, "sessions/*/events") { [self] request throws(Failure) in try events(request) }
+        router.add(
+            .get, "sessions/*/events", query: ["after", "before", "limit", "chunks"],
+            produces: [MediaTypes.json, MediaTypes.eventStream]
+        ) { [self] request throws(Failure) in try events(request) }
     }
 
     func record(of session: Session) -> JSONObject {
@@ -103,7 +108,8 @@ extension APIHandler {
         if let after = try request.query.string("after") {
             guard let index = states.firstIndex(where: { $0.sessionId == after }) else {
                 throw Failure(
-                    code: "invalid_request", message: "after must be the id of a session in the list.",
+                    code: "session_not_found",
+                    message: "after is no session of this list (any more): begin again without it.",
                     details: ["field": "after"])
             }
             states.removeFirst(index + 1)
@@ -146,9 +152,13 @@ extension APIHandler {
     private func events(_ request: APIRequest) throws(Failure) -> APIReply {
         let session = try service.session(request.parameters[0])
         let after = try request.query.number("after", in: 0...Int.max)
+        let chunks = try request.query.string("chunks") ?? "true"
+        guard chunks == "true" || chunks == "false" else {
+            throw Failure(code: "invalid_request", message: "chunks is true or false.", details: ["field": "chunks"])
+        }
         let wantsStream = request.headers["accept"]?.lowercased().contains("text/event-stream") == true
         if wantsStream, request.method != .head {
-            return try eventStream(request, session, after: after)
+            return try eventStream(request, session, after: after, wantsChunks: chunks == "true")
         }
         let limit = try request.query.number("limit", in: 1...SessionCommands.pageLimit) ?? 100
         if let before = try request.query.number("before", in: 1...Int.max) {
@@ -189,7 +199,9 @@ extension APIHandler {
         return bytes
     }
 
-    private func eventStream(_ request: APIRequest, _ session: Session, after: Int?) throws(Failure) -> APIReply {
+    private func eventStream(
+        _ request: APIRequest, _ session: Session, after: Int?, wantsChunks: Bool
+    ) throws(Failure) -> APIReply {
         var after = after
         if let last = request.headers["last-event-id"] {
             guard let seq = Int(last), seq >= 0 else {
@@ -199,12 +211,11 @@ extension APIHandler {
             }
             after = seq
         }
-        let chunks = try request.query.string("chunks")
         try requireRoom()
         let cursor = after ?? 0
         let sessionId = session.id
         return .eventStream(request.client) { client, stream in
-            client.begin(stream, sessionId: sessionId, after: cursor, wantsChunks: chunks != "false")
+            client.begin(stream, sessionId: sessionId, after: cursor, wantsChunks: wantsChunks)
         }
     }
 }

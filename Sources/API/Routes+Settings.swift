@@ -5,9 +5,14 @@ import JSON
 /// The settings over HTTP: what clients may see and change of them.
 extension APIHandler {
     func addSettingsRoutes(to router: inout Router) {
-        router.add(.get, "settings") { [self] request throws(Failure) in
+        router.add(.get, "settings", query: ["schema"]) { [self] request throws(Failure) in
             var settings = core.settings
-            if try request.query.string("schema") == "1" { settings["schema"] = .array(core.settingsSchema) }
+            if let schema = try request.query.string("schema") {
+                guard schema == "1" else {
+                    throw Failure(code: "invalid_request", message: "schema is 1.", details: ["field": "schema"])
+                }
+                settings["schema"] = .array(core.settingsSchema)
+            }
             return .json(200, .object(settings))
         }
         router.add(.patch, "settings") { [self] request throws(Failure) in

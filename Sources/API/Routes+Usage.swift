@@ -8,7 +8,9 @@ import Sessions
 /// What was used and what it cost, over HTTP and in the metrics.
 extension APIHandler {
     func addUsageRoutes(to router: inout Router) {
-        router.add(.get, "usage") { [self] request throws(Failure) in try usage(request.query) }
+        router.add(.get, "usage", query: ["from", "to", "by"]) { [self] request throws(Failure) in
+            try usage(request.query)
+        }
     }
 
     /// Days of a report that names none.

@@ -66,9 +66,9 @@ enum SessionCommands {
         let content = try fields.string("content")
         if attachments.isEmpty { _ = try fields.required("content", content) }
         let clientMessageId = try fields.string("clientMessageId")
-        if let clientMessageId, clientMessageId.isEmpty || clientMessageId.utf8.count > 128 {
+        if let clientMessageId, !(1...128).contains(clientMessageId.unicodeScalars.count) {
             throw Failure(
-                code: "invalid_request", message: "clientMessageId has 1 to 128 bytes.",
+                code: "invalid_request", message: "clientMessageId has 1 to 128 characters (code points).",
                 details: ["field": "clientMessageId"])
         }
         let modeName = try fields.string("mode") ?? "queue"

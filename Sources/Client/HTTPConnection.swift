@@ -107,7 +107,9 @@ final class HTTPConnection {
         guard let endpoint, let method = HTTPConnection.method(request.method) else {
             return finish(.failure(HubError(.invalidAnswer, "\(request.method) is no method of the daemon")))
         }
-        var headers = HTTPHeaders([("accept", "application/json"), ("user-agent", "codeai-hub/" + clientVersion)])
+        var headers = HTTPHeaders([
+            ("accept", "application/json, */*;q=0.5"), ("user-agent", "codeai-hub/" + clientVersion),
+        ])
         if let token = endpoint.token { headers.append("authorization", "Bearer " + token) }
         if request.body != nil { headers.append("content-type", "application/json") }
         for (name, value) in request.headers { headers.set(name, value) }

@@ -110,11 +110,11 @@ extension Session {
 
     static func checkedTags(_ tags: [String]) throws(Failure) -> [String] {
         guard tags.count <= 32,
-            tags.allSatisfy({ (1...64).contains($0.utf8.count) && !$0.unicodeScalars.contains(where: \.isControl) })
+            tags.map(\.unicodeScalars).allSatisfy({ (1...64).contains($0.count) && !$0.contains(where: \.isControl) })
         else {
             throw Failure(
                 code: "invalid_request",
-                message: "At most 32 tags of 1 to 64 bytes each, without control characters.",
+                message: "At most 32 tags of 1 to 64 characters (code points) each, without control characters.",
                 details: ["field": "tags"])
         }
         return tags

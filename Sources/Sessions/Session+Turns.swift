@@ -63,13 +63,20 @@ extension Session {
     /// - Throws: `payload_too_large`, `invalid_request` (empty), `busy` (mode `reject`, or the queue is full),
     ///   `budget_exceeded` (mode `reject`), `log_unavailable`, `provider_not_installed` and the like; nothing has changed then.
     package func accept(_ message: IncomingMessage, by client: ClientIdentity) throws(Failure) -> AcceptedMessage {
+        try checkForm(message)
         if let clientMessageId = message.clientMessageId, let first = state.accepted[clientMessageId] {
             let position = state.queue.firstIndex { $0.turnId == first.turnId }
             return AcceptedMessage(
                 turnId: first.turnId, seq: first.seq, isQueued: position != nil, position: position.map { $0 + 1 },
                 isDuplicate: true)
         }
-        try check(message)
+        if let providerId = message.providerId, !state.providerIds.contains(providerId) {
+            throw Failure(
+                code: "invalid_request",
+                message:
+                    "\(providerId) does not take part in this session: \(state.providerIds.joined(separator: ", ")).",
+                details: ["field": "providerId"])
+        }
         let isBusy = state.runningTurn != nil || !state.queue.isEmpty
         if isBusy, message.mode == .reject {
             throw Failure(code: "busy", message: "A turn is running.", recoverable: true, actions: [.retryLater])
@@ -114,7 +121,8 @@ extension Session {
             isDuplicate: false)
     }
 
-    private func check(_ message: IncomingMessage) throws(Failure) {
+    /// What can be wrong with it in whichever session.
+    private func checkForm(_ message: IncomingMessage) throws(Failure) {
         guard !message.content.isEmpty || !message.attachments.isEmpty else {
             throw Failure(code: "invalid_request", message: "The message is empty.")
         }
@@ -123,12 +131,8 @@ extension Session {
                 code: "payload_too_large", message: "A message may have at most \(settings.maxMessageBytes) bytes.")
         }
         try MessageAttachments.check(message.attachments, maxBytes: settings.maxAttachmentBytes)
-        if let providerId = message.providerId, !state.providerIds.contains(providerId) {
-            throw Failure(
-                code: "invalid_request",
-                message:
-                    "\(providerId) does not take part in this session: \(state.providerIds.joined(separator: ", ")).",
-                details: ["field": "providerId"])
+        if message.providerId?.isEmpty == true {
+            throw Failure(code: "invalid_request", message: "providerId is empty.", details: ["field": "providerId"])
         }
     }
 

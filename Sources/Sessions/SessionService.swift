@@ -200,9 +200,14 @@ package final class SessionService {
     }
 
     private func requireDirectory(_ path: String) throws(Failure) {
-        guard path.hasPrefix("/"), path.utf8.count < 4096, !path.utf8.contains(0), isDirectory(path) else {
+        guard path.hasPrefix("/"), path.utf8.count < 4096, !path.utf8.contains(0) else {
             throw Failure(
-                code: "invalid_request", message: "The workspace must be the absolute path of an existing folder.",
+                code: "invalid_request", message: "The workspace must be an absolute path.",
+                details: ["field": "workspace"])
+        }
+        guard isDirectory(path) else {
+            throw Failure(
+                code: "workspace_not_found", message: "The workspace must be a folder that is there.",
                 details: ["field": "workspace"])
         }
     }

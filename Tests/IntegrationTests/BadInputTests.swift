@@ -40,7 +40,8 @@ import Testing
         Request(
             "POST /api/v1/sessions", "{\"providerId\":\"echo\",\"workspace\":\"relative\"}", 400, "invalid_request"),
         Request(
-            "POST /api/v1/sessions", "{\"providerId\":\"echo\",\"workspace\":\"/not/there\"}", 400, "invalid_request"),
+            "POST /api/v1/sessions", "{\"providerId\":\"echo\",\"workspace\":\"/not/there\"}", 404,
+            "workspace_not_found"),
         Request("POST /api/v1/sessions", "{\"providerId\":\"echo\",\"tags\":\"one\"}", 400, "invalid_request"),
         Request("GET /api/v1/sessions/01ARZ3NDEKTSV4RRFFQ69G5FAV", 404, "session_not_found"),
         Request("GET /api/v1/sessions/..%2f..%2fcore%2ftoken", 400, "invalid_request"),

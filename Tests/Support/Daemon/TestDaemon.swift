@@ -19,6 +19,8 @@ package final class TestDaemon: @unchecked Sendable {
     package let home: String
     package var environment: [String: String]
     package var arguments: [String] = []
+    /// Whether its logs are as a daemon writes them: false where the test itself writes into them.
+    package var hasHonestLogs = true
 
     private struct State {
         var pid: Int32 = 0
@@ -179,6 +181,9 @@ package final class TestDaemon: @unchecked Sendable {
             _ = try? waitForExit(within: .seconds(5))
         }
         for entry in survivors { Glibc.kill(entry.pid, SIGKILL) }
+        if hasHonestLogs { Recording.logs(in: home + "/sessions") }
+        // Once: the last reference comes by here, too.
+        hasHonestLogs = false
     }
 
     // MARK: What it wrote
@@ -224,6 +229,8 @@ package final class TestDaemon: @unchecked Sendable {
         guard let response = try connection.response(hasBody: method != "HEAD", within: limit) else {
             throw TestFailure("\(method) \(path): the connection ended without an answer; log: \(log)")
         }
+        let type = headers.first { $0.0.lowercased() == "content-type" }?.1
+        Recording.answer(method, path, request: bytes, requestType: type, response)
         return response
     }
 

@@ -34,6 +34,7 @@ package struct EventStreamReader {
             text.removeSubrange(..<end.upperBound)
             guard !data.isEmpty else { continue }
             let frame = try JSON.parse(data.joined(separator: "\n"))
+            Recording.received(frame)
             if let id { return (id, frame) }
             unnumbered.append(frame)
         }

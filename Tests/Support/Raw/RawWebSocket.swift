@@ -20,6 +20,8 @@ package final class RawWebSocket: @unchecked Sendable {
     package let connection: RawConnection
     /// Whether pings are answered; a peer that doesn't counts as dead.
     package var answersPings = true
+    /// Requests that have not been answered, by their id.
+    private var asked: [String: JSON] = [:]
 
     package init(
         port: UInt16, path: String = "/api/v1/stream", headers: [(String, String)] = [], host: String? = nil,
@@ -49,7 +51,10 @@ package final class RawWebSocket: @unchecked Sendable {
 
     // MARK: Sending
 
-    package func send(_ frame: JSON) throws { try send(opcode: 1, frame.serialize()) }
+    package func send(_ frame: JSON) throws {
+        if Recording.isOn, let id = frame["requestId"]?.stringValue { asked[id] = frame }
+        try send(opcode: 1, frame.serialize())
+    }
 
     package func send(text: String) throws { try send(opcode: 1, Array(text.utf8)) }
 
@@ -112,9 +117,20 @@ package final class RawWebSocket: @unchecked Sendable {
     /// The next text frame's JSON; throws when the connection ends or closes instead.
     package func frame(within limit: Duration = .seconds(10)) throws -> JSON {
         switch try receive(within: limit) {
-        case .text(let bytes): try JSON.parse(bytes)
+        case .text(let bytes):
+            let frame = try JSON.parse(bytes)
+            if Recording.isOn { record(frame) }
+            return frame
         case let other: throw TestFailure("a text frame was due, this came: \(other)")
         }
+    }
+
+    private func record(_ frame: JSON) {
+        Recording.received(frame)
+        guard frame["type"] == "ack", frame["payload"]?["ok"] == true, let id = frame["requestId"]?.stringValue,
+            let request = asked.removeValue(forKey: id)
+        else { return }
+        Recording.accepted(request)
     }
 
     /// The next frame of which `isIt` says so; those before it are handed to `passed`.
