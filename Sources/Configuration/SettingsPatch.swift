@@ -9,11 +9,19 @@ package struct SettingsPatch: Sendable {
         package var reason: String
         /// Only the file may set it.
         package var isPrivileged = false
+
+        package init(key: String, reason: String, isPrivileged: Bool = false) {
+            self.key = key
+            self.reason = reason
+            self.isPrivileged = isPrivileged
+        }
     }
 
     /// Everything that is wrong with a patch: nothing of it counts.
     package struct Refusal: Error, Sendable {
         package var problems: [Problem]
+
+        package init(problems: [Problem]) { self.problems = problems }
     }
 
     /// - Parameters:

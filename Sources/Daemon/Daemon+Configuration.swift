@@ -77,7 +77,7 @@ extension Daemon {
         catalogue.defaults = configured.sessionDefaults
         catalogue.registry.limitInstallations(seconds: configuration.limits.installSeconds)
         catalogue.registry.reload(overrides: configured.providers)
-        warnOfUnknownFallbacks()
+        warnOfUnknownProviders()
     }
 
     // MARK: By clients
@@ -86,7 +86,7 @@ extension Daemon {
         _ patch: JSONObject, by client: ClientIdentity, _ done: @escaping (Result<JSONObject, Failure>) -> Void
     ) {
         do throws(Failure) {
-            let changes = try SettingsPatch.changes(of: patch)
+            let changes = try SettingsPatch.changes(of: patch) { catalogue.registry.manifest($0) != nil }
             guard !changes.isEmpty else { return done(.success(settings)) }
             try settingsWriter.write(changes, to: configured.file, on: loop) { [weak self] result in
                 guard let self else { return }

@@ -25,13 +25,16 @@ extension Daemon {
             self?.service.loaded.values.contains { $0.processes.contains { $0.providerId == providerId } } ?? false
         }
         for problem in registry.problems { report(problem) }
-        warnOfUnknownFallbacks()
+        warnOfUnknownProviders()
     }
 
-    func warnOfUnknownFallbacks() {
+    func warnOfUnknownProviders() {
         let registry = catalogue.registry
         for providerId in service.settings.fallback where registry.manifest(providerId) == nil {
             log.log(.warn, "sessions.fallback names a provider that there isn't", ["providerId": JSON(providerId)])
+        }
+        for providerId in configured.providers.keys.sorted() where registry.manifest(providerId) == nil {
+            log.log(.warn, "the configuration names a provider that there isn't", ["providerId": JSON(providerId)])
         }
     }
 

@@ -181,8 +181,19 @@ struct Settings {
     /// How long turns get when the daemon is told to stop.
     var grace: Duration { .milliseconds(configuration.lifecycle.graceMs) }
 
+    /// By the names that providers really have; `claude` is one of those that are accepted for them.
+    private var namedProviders: [String: Configuration.Provider] {
+        var named: [String: Configuration.Provider] = [:]
+        for (id, provider) in configuration.providers {
+            let name = ProviderID.resolve(id)
+            // Where both are there, the real name counts.
+            if name == id || configuration.providers[name] == nil { named[name] = provider }
+        }
+        return named
+    }
+
     var providers: [String: ProviderOverride] {
-        configuration.providers.mapValues { provider in
+        namedProviders.mapValues { provider in
             ProviderOverride(
                 enabled: provider.isEnabled, command: provider.command, arguments: provider.arguments,
                 environment: provider.environment)
@@ -191,7 +202,7 @@ struct Settings {
 
     /// What a new session of each provider is set to.
     var sessionDefaults: [String: SessionState.Choice] {
-        configuration.providers.mapValues { SessionState.Choice(model: $0.model, mode: $0.mode, effort: $0.effort) }
+        namedProviders.mapValues { SessionState.Choice(model: $0.model, mode: $0.mode, effort: $0.effort) }
     }
 
     func surroundings(

@@ -56,9 +56,25 @@ final class SettingsWriter {
 }
 
 extension SettingsPatch {
+    /// - Parameter isProvider: whether there is a provider of that name: a setting of any other would do nothing.
     /// - Throws: `setting_privileged`, `invalid_request`.
-    static func changes(of patch: JSONObject) throws(Failure) -> [ConfigurationFile.Change] {
-        do throws(Refusal) { return try SettingsPatch(patch).changes } catch { throw Failure(error) }
+    static func changes(
+        of patch: JSONObject, isProvider: (String) -> Bool
+    ) throws(Failure) -> [ConfigurationFile.Change] {
+        do throws(Refusal) {
+            let changes = try SettingsPatch(patch).changes
+            let unknown = changes.filter { change in
+                let path = change.key.split(separator: ".")
+                return path[0] == "providers" && change.value != nil && !isProvider(String(path[1]))
+            }
+            guard unknown.isEmpty else {
+                throw Refusal(
+                    problems: unknown.map { Problem(key: $0.key, reason: "names a provider that there isn't") })
+            }
+            return changes
+        } catch {
+            throw Failure(error)
+        }
     }
 }
 
@@ -72,14 +88,16 @@ extension Failure {
 
     fileprivate init(_ refusal: SettingsPatch.Refusal) {
         let isPrivileged = refusal.problems.contains(where: \.isPrivileged)
+        // What was sent may be megabytes of nonsense: it isn't all said back.
+        let problems = refusal.problems.prefix(20).map {
+            (key: String($0.key.prefix(128)), reason: $0.reason.prefix(256))
+        }
         self.init(
             code: isPrivileged ? "setting_privileged" : "invalid_request",
-            message: refusal.problems.map { "\($0.key) \($0.reason)" }.joined(separator: "; ")
-                + ". Nothing was changed.",
+            message: problems.map { "\($0.key) \($0.reason)" }.joined(separator: "; ") + ". Nothing was changed.",
             details: [
-                "field": JSON(refusal.problems.first?.key ?? ""),
-                "problems": .array(
-                    refusal.problems.map { ["key": JSON($0.key), "reason": JSON($0.reason)] }),
+                "field": JSON(problems.first?.key ?? ""),
+                "problems": .array(problems.map { ["key": JSON($0.key), "reason": JSON(String($0.reason))] }),
             ])
     }
 }

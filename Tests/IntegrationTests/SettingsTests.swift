@@ -265,6 +265,7 @@ import Testing
             (["limits": ["clients": 5]], 400, "invalid_request", "limits.clients"),
             (["limits": 5], 400, "invalid_request", "limits"), (["no": [:]], 400, "invalid_request", "no"),
             (["schemaVersion": 1], 400, "invalid_request", "schemaVersion"),
+            (["providers": ["ehco": ["mode": "auto"]]], 400, "invalid_request", "providers.ehco.mode"),
         ]
         for (patch, status, code, key) in wrong {
             let answer = try daemon.http("PATCH", "/api/v1/settings", patch)
@@ -274,9 +275,20 @@ import Testing
             let reply = try client.request("settings:update", ["settings": patch])
             #expect(reply["error"]?["code"]?.stringValue == code)
         }
+        // What comes back doesn't grow with what was sent.
+        let many = JSONObject(members: (0..<5000).map { ("no-such-setting-\($0)", JSON($0)) })
+        #expect(try daemon.http("PATCH", "/api/v1/settings", .object(many)).body.count < 8000)
         #expect(try client.request("settings:update", [:])["error"]?["code"] == "missing_field")
         #expect(daemon.folder.read("hub/core/config.json") == before)
         #expect(try daemon.call("GET", "/settings")["limits"]?["maxClients"] == 64)
+    }
+
+    /// The short names that are accepted everywhere are so in the file.
+    @Test func aProvidersOtherNameCounts() throws {
+        let daemon = try TestDaemon.running(configuration: ["providers": ["claude": ["enabled": false]]])
+        #expect(try daemon.call("GET", "/providers/claudeCodeCli")["enabled"] == false)
+        try daemon.call("PATCH", "/settings", ["providers": ["claudeCodeCli": ["enabled": true]]])
+        #expect(try daemon.call("GET", "/providers/claudeCodeCli")["enabled"] == true)
     }
 
     @Test func theNewestWordOnAProviderHolds() throws {

@@ -126,7 +126,7 @@ route("GET", "/settings", "getSettings", "The settings that clients may see",
       {200: ("By section", ref("Settings"))}, tag="core",
       query={"schema": {"type": "string", "enum": ["1"], "description": "Also the table they come from"}})
 route("PATCH", "/settings", "changeSettings", "Change settings, all or none", {200: ("As they are now", ref("Settings"))},
-      body=SETTINGS, errors="setting_privileged configuration_broken", tag="core",
+      body=SETTINGS, errors="setting_privileged configuration_broken busy", tag="core",
       example={"log": {"level": "info"}})
 route("POST", "/core/shutdown", "shutDown", "Stop the daemon", {202: ("It stops", obj({"stopping": always(True)}))},
       body=obj(given({"graceMs?": whole("What running turns get to finish; else lifecycle.shutdownGrace", maximum=600_000)})),
