@@ -24,6 +24,7 @@ let package = Package(
         .target(name: "CAssets"),
         .systemLibrary(name: "COpenSSL", pkgConfig: "libcrypto", providers: [.apt(["libssl-dev"])]),
         .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
+        .systemLibrary(name: "CBzip2", providers: [.apt(["libbz2-dev"])]),
 
         // Foundations
         .target(name: "Base", dependencies: ["CLinux"]),
@@ -37,6 +38,8 @@ let package = Package(
         .target(name: "HubProtocol", dependencies: ["Base", "JSON"]),
         .target(name: "Digests", dependencies: ["COpenSSL"]),
         .target(name: "Redaction", dependencies: ["Base", "JSON"]),
+
+        .target(name: "Archives", dependencies: ["CBzip2"]),
 
         // Services
         .target(name: "Configuration", dependencies: ["Base", "JSON"]),
@@ -67,6 +70,8 @@ let package = Package(
                 "Redaction",
             ]),
 
+        .target(name: "Backups", dependencies: ["Archives", "Base", "CLinux", "Digests", "JSON"]),
+
         // Edge
         .target(name: "Server", dependencies: ["Base", "CLinux", "EventLoop", "HTTP1", "WebSocket"]),
         .target(
@@ -82,7 +87,8 @@ let package = Package(
         .target(
             name: "Terminal",
             dependencies: [
-                "Base", "CLinux", "JSON", "HubProtocol", "EventLoop", "Processes", "Configuration", "Client",
+                "Archives", "Backups", "Base", "CLinux", "JSON", "HubProtocol", "EventLoop", "Processes",
+                "Configuration", "Client",
             ]),
 
         // Composition
@@ -91,7 +97,7 @@ let package = Package(
             dependencies: [
                 "Base", "CLinux", "JSON", "HubProtocol", "EventLoop", "Processes", "Configuration", "EventLog",
                 "Providers", "ProviderClaude", "ProviderCodex", "ProviderACP", "EchoAgent", "Redaction", "Sessions",
-                "Server", "API",
+                "Archives", "Backups", "Server", "API",
             ]),
         .executableTarget(name: "codeai-hub-core", dependencies: ["Daemon"]),
         .executableTarget(name: "codeai-hub", dependencies: ["Terminal"]),
@@ -115,6 +121,9 @@ let package = Package(
         .testTarget(
             name: "ProcessesTests", dependencies: ["Processes", "EventLoop", "Base", "TestSupport", "TestPeer"]),
         .testTarget(name: "DigestsTests", dependencies: ["Digests", "Base"]),
+        .testTarget(name: "ArchivesTests", dependencies: ["Archives", "TestSupport"]),
+        .testTarget(
+            name: "BackupsTests", dependencies: ["Archives", "Backups", "Base", "JSON", "TestSupport"]),
         .testTarget(name: "RedactionTests", dependencies: ["Redaction", "Base", "JSON"]),
         .testTarget(name: "DaemonTests", dependencies: ["Daemon", "Base", "JSON", "TestSupport"]),
         .testTarget(name: "HTTP1Tests", dependencies: ["HTTP1", "Base", "CZlib", "TestSupport"]),
@@ -179,7 +188,7 @@ let package = Package(
 )
 
 // One set of compiler settings for every Swift target, each with its reason.
-let cTargets: Set = ["CAssets", "CLinux", "COpenSSL", "CZlib"]
+let cTargets: Set = ["CAssets", "CBzip2", "CLinux", "COpenSSL", "CZlib"]
 for target in package.targets where !cTargets.contains(target.name) {
     target.swiftSettings = [
         // Dynamic dispatch through `any` is visible where it happens.

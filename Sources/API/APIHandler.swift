@@ -41,6 +41,7 @@ package final class APIHandler: HTTPHandler {
         addMetricsRoutes(to: &router)
         addSettingsRoutes(to: &router)
         addDescriptionRoutes(to: &router)
+        addDiagnosticsRoutes(to: &router)
         addProviderRoutes(to: &router)
         addImportRoutes(to: &router)
         addSessionRoutes(to: &router)

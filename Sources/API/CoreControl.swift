@@ -19,6 +19,8 @@ package protocol CoreControl: AnyObject {
     var traffic: ServerMetrics { get }
     /// How the daemon itself fares.
     var vitals: CoreVitals { get }
+    /// Packs what helps to find out what is wrong: a tar.bz2.
+    func diagnostics(_ done: @escaping (Result<[UInt8], Failure>) -> Void)
     /// Begins to stop; the answer to the request that asked is still sent.
     func shutDown(graceMs: Int?, by client: String)
 }

@@ -32,6 +32,7 @@ final class Daemon: HubContext, CoreControl {
     let endpoint: EndpointFile
     let subreaper: Subreaper
     private(set) var handler: APIHandler!
+    var diagnosticsWorker: EventLoop?
     private var signals: SignalSource?
     var idleSince: Duration?
     var isStopping = false

@@ -1,3 +1,5 @@
+import Archives
+import Backups
 import Base
 import EchoAgent
 import Glibc
@@ -22,6 +24,7 @@ package enum Program {
             case .checkConfiguration, .run:
                 let environment = processEnvironment()
                 let home = try Home(environment: environment)
+                if parsed.action == .run { try finishRestore(home) }
                 let settings = try Settings.load(parsed, home: home, environment: environment)
                 guard parsed.action == .run else {
                     print("The configuration is valid.")
@@ -33,6 +36,19 @@ package enum Program {
         } catch {
             try? writeAll(Array("codeai-hub-core: \(error.message)\n".utf8), to: STDERR_FILENO, "stderr")
             return error.exitCode.rawValue
+        }
+    }
+}
+
+extension Program {
+    /// A restore that was cut short has moved some things and not the others: that comes before anything is read.
+    private static func finishRestore(_ home: Home) throws(StartError) {
+        do throws(ArchiveError) {
+            try Restore.finishInterrupted(home: home.path)
+        } catch {
+            // Whoever holds the home ends the start anyway, with a better message.
+            guard error.code != .refused else { return }
+            throw StartError("A restore was cut short and can't be finished: \(error.message).")
         }
     }
 }

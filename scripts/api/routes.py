@@ -118,6 +118,8 @@ route("GET", "/status", "getStatus", "Everything about the daemon", {200: ("The 
 route("GET", "/metrics", "getMetrics", "Metrics for Prometheus",
       {200: ("The text format, version 0.0.4", {"text/plain": FILE})}, tag="core",
       description="Also at `/metrics`, outside `/api/v1`.")
+route("GET", "/diagnostics", "getDiagnostics", "Everything that helps to find out what is wrong, in one archive",
+      {200: ("A tar.bz2, without secrets and without anything that was said", {"application/x-bzip2": FILE})}, tag="core")
 route("GET", "/openapi.json", "getDescription", "This description",
       {200: ("An OpenAPI 3.1 document", obj({"openapi": text()}, is_open=True)),
        304: ("The client has it: If-None-Match named its ETag", None)},

@@ -18,6 +18,7 @@ final class Core: CoreControl, HubContext, ProviderDirectory {
     let traffic = ServerMetrics()
     let vitals = CoreVitals()
 
+    func diagnostics(_ done: @escaping (Result<[UInt8], Failure>) -> Void) { done(.success([])) }
     func shutDown(graceMs: Int?, by client: String) {}
 
     let records: [JSON] = [["id": "echo", "name": "Echo", "status": "active", "installed": true]]

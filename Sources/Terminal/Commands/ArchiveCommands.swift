@@ -35,7 +35,7 @@ enum ArchiveCommands {
         return .ok
     }
 
-    private static func download(
+    static func download(
         _ path: String, to sink: ExportSink, _ connection: Connection
     ) async throws(CommandFailure) {
         let result = try await hub { () throws(HubError) in
@@ -80,7 +80,7 @@ enum ArchiveCommands {
         return .ok
     }
 
-    private static func post(
+    static func post(
         _ body: [UInt8], _ type: String, _ connection: Connection
     ) async throws(CommandFailure) -> HTTPResult {
         try await hub { () throws(HubError) in
@@ -139,7 +139,7 @@ enum ArchiveCommands {
         return id
     }
 
-    private static func contents(of path: String) throws(CommandFailure) -> [UInt8] {
+    static func contents(of path: String) throws(CommandFailure) -> [UInt8] {
         do throws(SystemError) {
             let file = path == "-" ? dup(STDIN_FILENO) : open(path, O_RDONLY | O_CLOEXEC)
             guard file >= 0 else { throw .current("open \(path)") }
@@ -160,7 +160,7 @@ enum ArchiveCommands {
 }
 
 /// Where an export goes: standard output, or a file that gets its name when it is complete.
-private final class ExportSink: @unchecked Sendable {
+final class ExportSink: @unchecked Sendable {
     // Written by the client's thread alone, looked at by the command when that is done.
     private let path: String?
     private let file: Int32

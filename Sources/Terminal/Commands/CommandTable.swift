@@ -222,6 +222,44 @@ enum CommandTable {
                 """,
             run: DoctorCommand.run),
         Command(
+            name: "diagnostics",
+            options: [
+                Option(
+                    "output", "o", value: "FILE",
+                    help: "The file to write; default: one with the time in its name, here")
+            ],
+            help:
+                "Write a file for those who help: versions, settings, logs, crashes; no secrets, nothing that was said",
+            run: DiagnosticsCommand.run),
+        Command(
+            name: "backup",
+            options: [
+                Option("output", "o", value: "FILE", help: "The file to write; default: one in the daemon's backups"),
+                Option("list", "l", help: "List what is in the backups, deleted sessions too"),
+            ],
+            help: "Write all sessions, settings and costs into a file; the daemon may run meanwhile",
+            details: """
+                The token is not in it, nor are logs of the daemon and installed programs. The configuration is, with what \
+                it puts into providers' environments: keep the file as you keep those. In the daemon's backups the newest \
+                are kept, as many as backups.keep says.
+                """,
+            run: BackupCommands.backup),
+        Command(
+            name: "restore", arguments: [Argument(name: "FILE", isOptional: true)],
+            options: [
+                Option(
+                    "session", value: "ID",
+                    help: "Bring a deleted session back instead; a beginning of its ID is enough"),
+                Option("stop", help: "Stop the daemon when one runs"),
+            ],
+            help: "Put a backup in the place of what is there, or bring back a deleted session",
+            details: """
+                Nothing is touched before every file of the backup was checked. What was there is moved to the daemon's \
+                backups. Cut short, it leaves the old state, or is finished at the next start. A backup decides which \
+                programs the daemon starts: restore none that you don't trust.
+                """,
+            run: BackupCommands.restore),
+        Command(
             name: "help", arguments: [Argument(name: "COMMAND", isOptional: true)],
             help: "Print this help, or that of a command", run: HelpText.run),
         Command(name: "version", help: "Print the program's version, as --version does", run: HelpText.version),
