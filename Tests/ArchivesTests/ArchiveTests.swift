@@ -99,7 +99,7 @@ private final class Collector: TarReader.Receiver {
 
     @Test func whatOtherProgramsWriteIsRead() throws {
         let folder = try TemporaryFolder("archive")
-        let long = String(repeating: "long-name-", count: 15)
+        let long = String(repeating: "long-name-", count: 6) + "/" + String(repeating: "long-name-", count: 6)
         try folder.write("in/one", "hello")
         try folder.write("in/sub/\(long)", "far")
         for format in ["ustar", "pax", "gnu"] {
@@ -153,7 +153,7 @@ private final class Collector: TarReader.Receiver {
     @Test func aBombEndsAtTheLimit() throws {
         let output = Output()
         var writer = TarWriter { piece throws(ArchiveError) in output.bytes.append(contentsOf: piece) }
-        let size = 64 << 20
+        let size = 16 << 20
         try writer.begin(TarEntry(path: "bomb", size: size, modified: 0))
         let zeros = [UInt8](repeating: 0, count: 1 << 20)
         for _ in 0..<size / zeros.count {

@@ -118,7 +118,7 @@ import Testing
                     try? file.close()
                 }
                 if number % 11 == 0 { try? FileManager.default.removeItem(atPath: path) }
-                if number % 11 == 5 { FileManager.default.createFile(atPath: path, contents: nil) }
+                if number % 11 == 5 { _ = FileManager.default.createFile(atPath: path, contents: nil) }
             }
             done.signal()
         }

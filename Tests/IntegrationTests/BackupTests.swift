@@ -104,7 +104,8 @@ import Testing
         #expect(try daemon.http("GET", "/api/v1/sessions/\(later)").status == 404)
         #expect(try daemon.record(other)["status"] != nil)
         let listed = try json(daemon, ["backup", "--list"])["backups"]?.arrayValue ?? []
-        #expect(Set(listed.compactMap { $0["kind"]?.stringValue }).isSuperset(of: ["backup", "restore"]))
+        let kinds = Set(listed.compactMap { $0["kind"]?.stringValue })
+        #expect(kinds.isSuperset(of: ["backup", "restore"]), "\(listed)")
         // It goes on, and both acts are in the audit.
         try daemon.turn("[[text:on]]", in: session)
         let audit = daemon.folder.read("hub/logs/audit.log") ?? ""

@@ -103,6 +103,9 @@ import Testing
         #expect(frames.contains { $0["type"] == "provider:progress" })
         try daemon.restart()
         try ask("GET", "/api/v1/status")
+        let diagnostics = try daemon.http("GET", "/api/v1/diagnostics", within: .seconds(60))
+        answers.append(try unpacked(diagnostics.body, in: daemon.folder.path))
+        #expect(answers.last?.contains("codeai_build_info") == true)
         try daemon.stop()
 
         let secrets = SecretsTests.all + [token, ticket, session]
@@ -128,6 +131,20 @@ import Testing
         // The index has the title, which is the beginning of the first message.
         #expect(
             Set(files.found.map(\.file)) == ["sessions/\(session).jsonl", "sessions/index.jsonl"], "\(files.found)")
+    }
+
+    /// All that is in an archive, one file after the other.
+    private func unpacked(_ archive: [UInt8], in folder: String) throws -> String {
+        try Data(archive).write(to: URL(fileURLWithPath: folder + "/diagnostics.tar.bz2"))
+        let process = Process()
+        process.executableURL = URL(fileURLWithPath: "/usr/bin/env")
+        process.arguments = ["tar", "-xjOf", folder + "/diagnostics.tar.bz2"]
+        let pipe = Pipe()
+        process.standardOutput = pipe
+        try process.run()
+        let text = String(decoding: try pipe.fileHandleForReading.readToEnd() ?? Data(), as: UTF8.self)
+        process.waitUntilExit()
+        return text
     }
 
     /// Looks through everything below the home.
