@@ -138,6 +138,7 @@ private final class Surroundings: CoreControl, HubContext, ProviderSource, Provi
     let residentMemory = 0
     let traffic = ServerMetrics()
     let vitals = CoreVitals()
+    func diagnostics(_ done: @escaping (Result<[UInt8], Failure>) -> Void) {}
     func shutDown(graceMs: Int?, by client: String) {}
 
     func note(_ quota: Quota, of providerId: String) {}
