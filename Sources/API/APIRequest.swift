@@ -54,7 +54,7 @@ extension Failure {
         case "already_resolved", "busy", "already_started", "turn_not_queued", "nothing_to_retry",
             "provider_not_installed", "provider_disabled", "provider_too_old", "unknown_adapter", "not_installed",
             "not_installing", "no_login", "no_install_recipe", "install_requirement_missing", "budget_exceeded",
-            "not_importable", "configuration_broken":
+            "not_importable", "configuration_broken", "restart_refused":
             409
         case "payload_too_large": 413
         case "unsupported_media_type": 415

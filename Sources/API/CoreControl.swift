@@ -23,6 +23,8 @@ package protocol CoreControl: AnyObject {
     func diagnostics(_ done: @escaping (Result<[UInt8], Failure>) -> Void)
     /// Begins to stop; the answer to the request that asked is still sent.
     func shutDown(graceMs: Int?, by client: String)
+    /// Begins to restart, if that can work: `answer` hears before anything is ended.
+    func restart(graceMs: Int?, by client: String, answer: @escaping (Result<JSONObject, Failure>) -> Void)
 }
 
 extension CoreControl {

@@ -22,6 +22,8 @@ final class Download: SubscriberObserver {
         sendMore()
     }
 
+    var endsByItself: Bool { true }
+
     func subscriberDidDrain(_ subscriber: Subscriber) { sendMore() }
 
     func subscriberDidClose(_ subscriber: Subscriber) {

@@ -18,11 +18,21 @@ extension APIHandler {
             core.shutDown(graceMs: grace, by: request.client.name)
             return .json(202, ["stopping": true])
         }
+        router.add(.post, "core/restart") { [self] request throws(Failure) in
+            let grace = try request.fields().int("graceMs", in: 0...600_000)
+            service.auditor?.record("core_restart", by: request.client, sessionId: nil, details: [:])
+            return .later { [self] answer in
+                core.restart(graceMs: grace, by: request.client.name) { result in
+                    answer(result.map { .json(202, .object($0)) })
+                }
+            }
+        }
     }
 
     var health: JSONObject {
         [
-            "status": "ok", "version": JSON(core.identity.version), "uptime": JSON(core.identity.uptime),
+            "status": "ok", "version": JSON(core.identity.version), "instanceId": JSON(core.identity.instanceId),
+            "uptime": JSON(core.identity.uptime),
             "clients": JSON(hub.clientCount), "activeSessions": JSON(service.activeCount),
         ]
     }

@@ -103,6 +103,7 @@ final class StreamCore {
 
     private func lost(_ error: HubError) {
         guard !isEnded else { return }
+        let isForRestart = link?.isForRestart ?? false
         link?.close()
         link = nil
         isOpen = false
@@ -114,7 +115,9 @@ final class StreamCore {
         }
         // Before the first connection the caller decides what to do: perhaps there is no daemon at all.
         guard options.reconnects, hasBeenOpen else { return end(error) }
-        let delay = backoff.next()
+        // The socket of a daemon that restarts stays open: whoever comes at once is served first.
+        let backoffDelay = backoff.next()
+        let delay = isForRestart ? .zero : backoffDelay
         emit(.reconnecting(reason: error.message, attempt: backoff.attempts, after: delay), bytes: 64)
         retry = loop.schedule(after: delay) { [weak self] in self?.connect() }
     }

@@ -24,6 +24,8 @@ final class WebSocketLink {
     private var handshakeTimer: LoopTimer?
     private var isClosing = false
     private(set) var isReading = true
+    /// The daemon said goodbye to come back at once (close code 1012).
+    private(set) var isForRestart = false
 
     static let path = "/api/v1/stream"
 
@@ -192,6 +194,7 @@ final class WebSocketLink {
             case nil: "the daemon closed the stream"
             }
         isClosing = true
+        isForRestart = code == .serviceRestart
         end(HubError(.connectionLost, why))
     }
 }

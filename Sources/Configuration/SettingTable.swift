@@ -203,7 +203,7 @@ package enum SettingTable {
         .number(
             "lifecycle.idleShutdown", \.lifecycle.idleShutdown, 0...31_536_000,
             variable: .init(name: "CORE_SHUTDOWN_GRACE_MS", divisor: 1000),
-            "Seconds after the last client left when the daemon ends by itself; 0 for never. Not while a turn runs or waits. The environment variable gives milliseconds."
+            "Seconds after the last client left when the daemon ends by itself; 0 for never. Not while a turn runs or waits, nor when a service manager started it. The environment variable gives milliseconds."
         ),
         .integer(
             "lifecycle.graceMs", \.lifecycle.graceMs, 0...600_000,

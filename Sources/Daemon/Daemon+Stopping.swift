@@ -17,7 +17,7 @@ extension Daemon {
 
     /// Stops in order: nothing new is begun, providers end, clients are told, logs are complete.
     func stop(grace: Duration, reason: String) {
-        guard !isStopping else { return }
+        guard !isStopping else { return turnRestartIntoStop(reason) }
         isStopping = true
         log.log(.info, "stopping", ["reason": JSON(reason)])
         hub.broadcast("core:shutdown", ["reason": JSON(reason)])
@@ -26,15 +26,18 @@ extension Daemon {
         catalogue.registry.endInstallations()
         // Whatever hangs, the daemon ends.
         loop.schedule(after: grace + .seconds(10)) { [self] in exitNow(1) }
-        service.stopAll(grace: grace) { [self] in
-            hub.closeAll(reason: reason, code: .goingAway)
-            server.shutdown(grace: .seconds(2)) { [self] in
-                subreaper.killAdopted()
-                let isComplete = service.store.stop()
-                log.log(isComplete ? .info : .error, "stopped", ["logsComplete": JSON(isComplete)])
-                marker?.end()
-                loop.stop()
-            }
+        service.stopAll(grace: grace) { [self] in closeDown(reason: reason) }
+    }
+
+    /// The last part: clients go, logs are complete.
+    func closeDown(reason: String) {
+        hub.closeAll(reason: reason, code: .goingAway)
+        server.shutdown(grace: .seconds(2)) { [self] in
+            subreaper.killAdopted()
+            let isComplete = service.store.stop()
+            log.log(isComplete ? .info : .error, "stopped", ["logsComplete": JSON(isComplete)])
+            marker?.end()
+            loop.stop()
         }
     }
 
@@ -48,6 +51,7 @@ extension Daemon {
 
     /// Without clients and without work the daemon ends by itself; the next client starts it again.
     func watchIdleness() {
+        guard !isStopping, !launch.isService else { return }
         guard let wait = configured.idleShutdown else {
             // That may change.
             idleSince = nil

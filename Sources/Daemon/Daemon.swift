@@ -28,7 +28,7 @@ final class Daemon: HubContext, CoreControl {
     var configured: Settings
     var configurationSeen: FileSignature?
     let settingsWriter = SettingsWriter()
-    private let instance: SingleInstance
+    let instance: SingleInstance
     let endpoint: EndpointFile
     let subreaper: Subreaper
     private(set) var handler: APIHandler!
@@ -44,17 +44,41 @@ final class Daemon: HubContext, CoreControl {
     var slowestTurn = 0
     /// Installations whose beginning was logged.
     var installing: Set<String> = []
+    /// Set from the moment in which a restart is certain: the end of this daemon is the beginning of that program.
+    var successor: Successor?
+    /// Those who asked for a restart whose program is being tried.
+    var restartAnswers: [(Result<JSONObject, Failure>) -> Void] = []
+    let launch: Launch
+    /// The file from which this program was started.
+    let program = ownProgram()
+    /// Listening sockets that a service manager opened.
+    private(set) var activated: Set<Int32> = []
     private var exitCode: Int32 = 0
 
-    init(_ settings: Settings, home: Home, environment: [String: String]) throws(StartError) {
+    /// How this process was started.
+    struct Launch {
+        /// Without the program's name.
+        var arguments: [String]
+        var environment: [String: String]
+        var inheritance: Inheritance
+
+        /// Whether a service manager looks after this daemon, so that it doesn't end for want of clients. systemd names
+        /// the process that it has started itself.
+        var isService: Bool {
+            !inheritance.activated.isEmpty || environment["SYSTEMD_EXEC_PID"].flatMap(Int32.init) == getpid()
+        }
+    }
+
+    init(_ settings: Settings, home: Home, _ launch: Launch) throws(StartError) {
         let started = Timestamp.now
         raiseDescriptorLimit()
         self.home = home
+        self.launch = launch
         configured = settings
-        instance = try SingleInstance(home)
+        instance = try SingleInstance(home, inherited: launch.inheritance.lock)
         endpoint = EndpointFile(path: home.endpoint)
         let token = try TokenFile.load(home.token)
-        Daemon.collectSecrets(redactor, token: token, settings: settings, environment: environment)
+        Daemon.collectSecrets(redactor, token: token, settings: settings, environment: launch.environment)
         log = settings.log(in: home, redactor)
         audit = AuditLog(path: home.logs + "/audit.log", rules: settings.logRules, redactor: redactor)
         let store: LogStore<SessionState>
@@ -69,7 +93,7 @@ final class Daemon: HubContext, CoreControl {
         }
         catalogue = Catalogue(
             registry: ProviderRegistry(
-                surroundings: settings.surroundings(home, environment, redactor), overrides: settings.providers,
+                surroundings: settings.surroundings(home, launch.environment, redactor), overrides: settings.providers,
                 loop: loop))
         catalogue.defaults = settings.sessionDefaults
         let spending = Spending(
@@ -105,7 +129,7 @@ final class Daemon: HubContext, CoreControl {
         handler.accessGuard = accessGuard
         server = HTTPServer(loop: loop, limits: configured.server, accessGuard: accessGuard, handler: handler)
         do throws(ServerError) {
-            for address in try addresses() { identity.port = try server.listen(on: address).port }
+            try listen()
             accessGuard.configuration = configured.access(token: Array(token.utf8), port: identity.port)
         } catch {
             guard error.code == .addressInUse else { throw StartError("\(error)") }
@@ -114,17 +138,50 @@ final class Daemon: HubContext, CoreControl {
                 "The address \(configured.host):\(configured.port) is taken\(holder). Set server.port, CORE_PORT or --port "
                     + "to another, 0 for any free one.", exitCode: .addressInUse)
         }
+        for connection in launch.inheritance.connections { server.adopt(connection: connection) }
         announceProviders()
         keepJournal()
     }
 
-    private func addresses() throws(ServerError) -> [SocketAddress] {
-        if let address = SocketAddress(numericHost: configured.host, port: configured.port) { return [address] }
+    /// Where a service manager listens for us, else where the daemon before did, else where the configuration says.
+    private func listen() throws(ServerError) {
+        let inheritance = launch.inheritance
+        for fd in inheritance.activated {
+            note(try server.adopt(listening: fd))
+            activated.insert(fd)
+        }
+        guard inheritance.activated.isEmpty else { return }
+        let wanted = try address()
+        var kept = inheritance.listening.first { fd in
+            guard var address = Socket.localAddress(of: fd) else { return false }
+            // With port 0 the port that was found once stays.
+            if wanted.port == 0 { address.port = 0 }
+            return address == wanted
+        }
+        do throws(ServerError) {
+            if let kept { note(try server.adopt(listening: kept)) } else { note(try server.listen(on: wanted)) }
+        } catch {
+            // The configuration names another address now. When that can't be had, the old one is better than none.
+            kept = inheritance.listening.first
+            guard let kept else { throw error }
+            note(try server.adopt(listening: kept))
+            log.log(.error, "the address is not changed", ["problem": JSON("\(error)")])
+        }
+        for fd in inheritance.listening where fd != kept { close(fd) }
+    }
+
+    private func note(_ address: SocketAddress) {
+        identity.port = address.port
+        if !launch.inheritance.activated.isEmpty { identity.host = address.host }
+    }
+
+    private func address() throws(ServerError) -> SocketAddress {
+        if let address = SocketAddress(numericHost: configured.host, port: configured.port) { return address }
         do throws(SystemError) {
             guard let first = try SocketAddress.resolve(host: configured.host, port: configured.port).first else {
                 throw SystemError(errno: ENOENT, operation: "resolve \(configured.host)")
             }
-            return [first]
+            return first
         } catch {
             throw ServerError(
                 .addressNotAvailable, "the host \(configured.host) is no address of this machine", cause: error)
@@ -138,7 +195,7 @@ final class Daemon: HubContext, CoreControl {
     func run() throws(StartError) -> Int32 {
         beginLife()
         service.holdProviders()
-        service.start()
+        service.start(continuing: launch.inheritance.hasPredecessor)
         service.store.writeIndex(every: .seconds(60))
         do throws(SystemError) {
             signals = try SignalSource([SIGTERM, SIGINT, SIGHUP], loop: loop) { [unowned self] in received($0) }
@@ -152,7 +209,8 @@ final class Daemon: HubContext, CoreControl {
                 "version": JSON(identity.version), "instanceId": JSON(identity.instanceId),
                 "pid": .int(Int64(identity.pid)), "configuration": JSON(configured.path), "host": JSON(identity.host),
                 "port": .int(Int64(identity.port)),
-                "sessions": JSON(service.count),
+                "sessions": JSON(service.count), "restarted": JSON(launch.inheritance.hasPredecessor),
+                "keptConnections": JSON(server.connectionCount),
             ])
         // Providers' processes of a daemon on this home that died are ended before anything new is started.
         Leftovers.end(owner: home.path, grace: .seconds(1), on: loop) { [self] count in
@@ -168,12 +226,13 @@ final class Daemon: HubContext, CoreControl {
         watchIdleness()
         watchConfiguration()
         loop.run()
+        if let successor { goOn(with: successor) }
         return exitCode
     }
 
     private func received(_ number: Int32) {
         switch number {
-        case SIGINT where isStopping: exitNow(130)
+        case SIGINT where isStopping && successor == nil: exitNow(130)
         case SIGINT, SIGTERM: stop(grace: configured.grace, reason: "signal")
         case SIGHUP: readConfiguration()
         default: break

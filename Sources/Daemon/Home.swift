@@ -22,6 +22,20 @@ struct Home {
         for folder in Home.folders { try Home.requireOwn(path + folder) }
     }
 
+    /// As in the names of releases.
+    private static var platform: String {
+        #if arch(x86_64)
+            let processor = "x64"
+        #else
+            let processor = "arm64"
+        #endif
+        #if os(Linux)
+            return "linux-" + processor
+        #else
+            return "darwin-" + processor
+        #endif
+    }
+
     private static let folders = ["", "/core", "/sessions", "/providers", "/logs", "/backups"]
 
     /// Each of them: the configuration in `core` and the manifests in `providers` name programs to run.
@@ -49,6 +63,12 @@ struct Home {
     var sessions: String { path + "/sessions" }
     var providers: String { path + "/providers" }
     var logs: String { path + "/logs" }
+    /// Component -> version, of what is installed.
+    var installedVersions: String { path + "/installed-versions.json" }
+    /// The daemon's program of an installed version.
+    func installedCore(_ version: String) -> String {
+        "\(path)/core/\(Home.platform)/\(version)/codeai-hub-core"
+    }
     var backups: String { path + "/backups" }
 }
 

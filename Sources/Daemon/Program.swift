@@ -22,6 +22,7 @@ package enum Program {
             case .showVersion: print("codeai-hub-core \(Version.current)")
             case .showHelp: print(Arguments.help, terminator: "")
             case .checkConfiguration, .run:
+                let inheritance = try parsed.action == .run ? Inheritance.take() : Inheritance()
                 let environment = processEnvironment()
                 let home = try Home(environment: environment)
                 if parsed.action == .run { try finishRestore(home) }
@@ -30,7 +31,8 @@ package enum Program {
                     print("The configuration is valid.")
                     return 0
                 }
-                return try Daemon(settings, home: home, environment: environment).run()
+                let launch = Daemon.Launch(arguments: arguments, environment: environment, inheritance: inheritance)
+                return try Daemon(settings, home: home, launch).run()
             }
             return 0
         } catch {

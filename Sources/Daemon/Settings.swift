@@ -172,7 +172,7 @@ struct Settings {
 
     var durability: Durability { configuration.sessions.durability == .power ? .power : .process }
 
-    /// How long an idle daemon waits for a client before it ends; nil: it doesn't end.
+    /// How long an idle daemon that clients have started waits for another before it ends; nil: it doesn't end.
     var idleShutdown: Duration? {
         let seconds = configuration.lifecycle.idleShutdown
         return seconds > 0 ? .seconds(seconds) : nil
@@ -244,11 +244,14 @@ extension ConfigurationError.Problem {
     }
 }
 
-/// The daemon's own program, for providers that are part of it.
+/// The daemon's own program, for providers that are part of it: the file on disk, also when that has been replaced.
 func ownProgram() -> String {
     var buffer = [UInt8](repeating: 0, count: 4096)
     let count = buffer.withUnsafeMutableBytes {
         readlink("/proc/self/exe", $0.baseAddress!.assumingMemoryBound(to: CChar.self), $0.count)
     }
-    return count > 0 ? String(decoding: buffer[..<count], as: UTF8.self) : CommandLine.arguments[0]
+    guard count > 0 else { return CommandLine.arguments[0] }
+    let path = String(decoding: buffer[..<count], as: UTF8.self)
+    let mark = " (deleted)"
+    return path.hasSuffix(mark) ? String(path.dropLast(mark.count)) : path
 }

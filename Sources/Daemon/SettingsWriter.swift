@@ -41,6 +41,9 @@ final class SettingsWriter {
         }
     }
 
+    /// Ends the thread after what it is at; nothing is written any more.
+    func stop() { thread?.stop() }
+
     private func startedThread() throws(Failure) -> EventLoop {
         if let thread { return thread }
         do throws(SystemError) {

@@ -1,18 +1,35 @@
 import Base
+import CLinux
 import Glibc
 import JSON
 
 /// The lock that lets one daemon at a time use a home. The kernel lets it go when the process ends, however it ends.
 struct SingleInstance {
-    private let file: Int32
+    /// For passing it on: the lock belongs to whoever has the descriptor open.
+    let file: Int32
 
-    init(_ home: Home) throws(StartError) {
+    /// - Parameter inherited: the lock's descriptor of the daemon that ran in this process before.
+    init(_ home: Home, inherited: Int32?) throws(StartError) {
+        if let inherited {
+            if SingleInstance.isLock(inherited, of: home) {
+                file = inherited
+                return
+            }
+            // The file was replaced meanwhile: the lock on the old one keeps nobody away.
+            close(inherited)
+        }
         file = open(home.lock, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0o600)
         guard file >= 0 else { throw StartError("\(SystemError.current("open \(home.lock)"))") }
         guard flock(file, LOCK_EX | LOCK_NB) == 0 else {
             close(file)
             throw StartError(SingleInstance.message(home), exitCode: .alreadyRunning)
         }
+    }
+
+    private static func isLock(_ file: Int32, of home: Home) -> Bool {
+        var (given, named) = (stat(), stat())
+        return fstat(file, &given) == 0 && lstat(home.lock, &named) == 0 && given.st_dev == named.st_dev
+            && given.st_ino == named.st_ino && flock(file, LOCK_EX | LOCK_NB) == 0
     }
 
     private static func message(_ home: Home) -> String {

@@ -66,6 +66,8 @@ package class Connection: FileDescriptorHandler {
     func outputProgressed() {}
     /// The deadline has passed.
     func deadlinePassed(now: Int64) {}
+    /// The server is to be handed over: ends what can't be, as soon as that is fair. Asked again and again.
+    func prepareHandOver() -> HandOverState { .busy }
     /// The socket is closed. Called once, never from within `enqueue`.
     func wasClosed() {}
 
@@ -226,6 +228,13 @@ package class Connection: FileDescriptorHandler {
         let socket = detach()
         Socket.close(socket)
         wasClosed()
+    }
+
+    /// Lets go of the socket, which stays open.
+    final func release() -> Int32 {
+        let socket = detach()
+        wasClosed()
+        return socket
     }
 
     private final func detach() -> Int32 {

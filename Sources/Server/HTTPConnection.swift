@@ -394,6 +394,19 @@ final class HTTPConnection: Connection {
         }
     }
 
+    override func prepareHandOver() -> HandOverState {
+        switch state {
+        case .reading where parser.phase == .idle && pending.isEmpty && !inputHasEnded:
+            // What the client sends from now on waits in the kernel, for whoever has the socket then.
+            setReadsInput(false)
+            clock = .none
+            deadline = .max
+            return output.isEmpty ? .idle : .busy
+        case .lingering: return .takingLeave
+        default: return .busy
+        }
+    }
+
     /// Idle: closes. Else the answer under way is the last one.
     func beginShutdown() {
         if state == .reading, parser.phase == .idle, pending.isEmpty { finishAfterOutput() }

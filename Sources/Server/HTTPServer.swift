@@ -59,8 +59,8 @@ package final class HTTPServer {
     let permanent: PermanentFrames
     let pieces = UnsafeMutablePointer<IOPiece>.allocate(capacity: HTTPServer.maximumPieces)
 
-    private var listeners: [TCPListener] = []
-    private var connections: ContiguousArray<Connection> = []
+    var listeners: [TCPListener] = []
+    var connections: ContiguousArray<Connection> = []
     private var dirty: ContiguousArray<Connection> = []
     private var flushing: ContiguousArray<Connection> = []
     private var broken: [Connection] = []
@@ -143,15 +143,12 @@ package final class HTTPServer {
 
     package var addresses: [SocketAddress] { listeners.map(\.localAddress) }
 
-    /// For handing them to a successor.
-    package var listeningDescriptors: [Int32] { listeners.map(\.fd) }
-
     // MARK: Connections
 
     /// Sockets open now, of any kind.
     package var connectionCount: Int { connections.count }
 
-    private func accept(_ fd: Int32, _ peer: SocketAddress) {
+    func accept(_ fd: Int32, _ peer: SocketAddress) {
         guard connections.count < limits.connections, !isShuttingDown else {
             metrics.connectionsRefused += 1
             permanent.sendBusy(to: fd)
@@ -281,7 +278,7 @@ package final class HTTPServer {
             } else if let connection = connection as? WebSocketConnection {
                 connection.close(.goingAway, reason: "the server is shutting down")
             } else if let connection = connection as? ResponseStream {
-                connection.finish()
+                connection.finishIfEndless()
             }
         }
         if connections.isEmpty {

@@ -45,6 +45,11 @@ package final class ResponseStream: Subscriber {
         if output.isEmpty { outputDrained() }
     }
 
+    /// The server ends: what would go on for ever ends now, what has an end of its own is waited for.
+    func finishIfEndless() {
+        if observer?.endsByItself != true { finish() }
+    }
+
     /// Breaks the answer off; the client sees that it is not complete.
     package func cancel() { abort() }
 
@@ -79,6 +84,11 @@ package final class ResponseStream: Subscriber {
     }
 
     override func deadlinePassed(now: Int64) { abort() }
+
+    override func prepareHandOver() -> HandOverState {
+        finishIfEndless()
+        return isFinishing && output.isEmpty ? .takingLeave : .busy
+    }
 
     override func wasClosed() {
         server.metrics.streamsOpen -= 1

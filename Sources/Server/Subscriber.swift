@@ -9,6 +9,9 @@ package protocol SubscriberObserver: AnyObject {
     func subscriberDidDrain(_ subscriber: Subscriber)
     /// It is gone. The last call.
     func subscriberDidClose(_ subscriber: Subscriber)
+    /// What is sent has an end of its own, as a file has: a server that ends waits for it, since to finish it earlier
+    /// would pass a part off as the whole.
+    var endsByItself: Bool { get }
 }
 
 extension SubscriberObserver {
@@ -16,6 +19,7 @@ extension SubscriberObserver {
     package func subscriberEvictionNotice(_ subscriber: Subscriber) -> [UInt8]? { nil }
     package func subscriberDidDrain(_ subscriber: Subscriber) {}
     package func subscriberDidClose(_ subscriber: Subscriber) {}
+    package var endsByItself: Bool { false }
 }
 
 /// A connection that live frames are sent to, with a bounded queue. A slow one is warned, loses ephemeral frames, and

@@ -165,6 +165,11 @@ package final class WebSocketConnection: Subscriber {
         deadline = server.loop.nowNanoseconds &+ server.times.close
     }
 
+    override func prepareHandOver() -> HandOverState {
+        close(.serviceRestart, reason: "the server restarts")
+        return output.isEmpty ? .takingLeave : .busy
+    }
+
     private func appendClose(_ code: WebSocketCloseCode?, reason: String) {
         server.scratch.removeAll(keepingCapacity: true)
         WebSocketFrameEncoder.writeClose(code, reason: reason, into: &server.scratch)

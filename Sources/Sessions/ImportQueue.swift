@@ -54,7 +54,7 @@ package final class ImportQueue {
     }
 
     private func requireRoom() throws(Failure) {
-        try service.requireRunning()
+        try service.requireStaying()
         guard !isCancelled else { throw .importCancelled }
         guard running.count < ImportQueue.limit else {
             throw Failure(

@@ -76,11 +76,16 @@ extension Session {
         guard wasRunning || !state.pending.isEmpty || !state.openTools.isEmpty || !state.queue.isEmpty else { return }
         if wasRunning { appendStatus("recovered", ["reason": "the daemon stopped while a turn was running"]) }
         // Held before the turn ends: what waited was written for a conversation that was cut, so a person says whether
-        // it still holds.
-        if !state.queue.isEmpty { hold("the daemon was restarted") }
+        // it still holds. Unless nothing was cut: the restart was planned, and waited for the turn.
+        let goesOn = service.continuesQueues && !wasRunning
+        if !state.queue.isEmpty, !goesOn { hold(Session.wasCutOff) }
         if wasRunning {
             finishTurn(TurnOutcome(status: .interrupted, stopReason: "daemon_restarted"), isSynthetic: true)
         }
         closeOpenThings(toolStatus: .cancelled)
+        if goesOn { startNextTurn() }
     }
+
+    /// Why what waited behind a turn that the daemon's end cut off is held.
+    static let wasCutOff = "the daemon was restarted"
 }

@@ -61,8 +61,15 @@ package final class SessionService {
         parking.onDue = { [weak self] in self?.resumeParked($0) }
     }
 
+    /// What was queued goes on by itself when its session is loaded: true while a service begins that was handed over.
+    private(set) var continuesQueues = false
+
     /// Reads what is on disk, and closes what a daemon that died left open.
-    package func start() {
+    /// - Parameter continuing: the daemon before ended by `stopAll(keepingQueues: true)`, and this one goes on with what
+    ///   it left. What waited behind a turn that was cut off is held all the same.
+    package func start(continuing: Bool = false) {
+        continuesQueues = continuing
+        defer { continuesQueues = false }
         for session in store.scan() {
             stored[session.header.sessionId] = session.state
             parkingChanged(session.state)
@@ -275,30 +282,51 @@ package final class SessionService {
 
     /// Ends every provider's process, politely: a running turn gets `grace` to end by itself, then it is interrupted.
     /// `done` is called when the last process is gone.
-    package func stopAll(grace: Duration, _ done: @escaping () -> Void) {
+    ///
+    /// - Parameter keepingQueues: a successor goes on at once with what waits. Until it does messages are accepted, and
+    ///   wait too; only what waits behind a turn that had to be cut off is held.
+    package func stopAll(grace: Duration, keepingQueues: Bool = false, _ done: @escaping () -> Void) {
         isShuttingDown = true
+        hasSuccessor = keepingQueues
         imports.cancel()
         sweep?.cancel()
-        for session in loaded.values where !session.state.queue.isEmpty && !session.state.isHeld {
-            // What waits is for a person to release after the restart, as after a crash.
-            session.hold("the daemon was stopped")
-        }
+        if !keepingQueues { holdQueues() }
         waitForTurns(until: loop.now + grace) { [self] in
-            for session in loaded.values { session.stopProviders() }
+            for session in loaded.values {
+                if session.state.runningTurn != nil, !session.state.queue.isEmpty { session.hold(Session.wasCutOff) }
+                session.stopProviders()
+            }
             waitForProviders(done)
         }
     }
 
-    private var isShuttingDown = false
+    /// There is to be no successor after all: what waits is for a person to release, as after a crash.
+    package func giveUpQueues() {
+        hasSuccessor = false
+        holdQueues()
+    }
 
-    /// Nothing new is begun while the daemon ends.
-    func requireRunning() throws(Failure) {
-        guard !isShuttingDown else {
-            throw Failure(
-                code: "shutting_down", message: "The daemon is being stopped.", recoverable: true,
-                actions: [.retryLater])
+    private func holdQueues() {
+        for session in loaded.values where !session.state.queue.isEmpty && !session.state.isHeld {
+            session.hold("the daemon was stopped")
         }
     }
+
+    private var isShuttingDown = false
+    private var hasSuccessor = false
+
+    /// Nothing new is accepted while the daemon ends, unless another one goes on with it.
+    func requireRunning() throws(Failure) {
+        guard !isShuttingDown || hasSuccessor else { throw SessionService.isEnding }
+    }
+
+    /// Also not when another one goes on: what is done in memory or on a thread doesn't outlive this one.
+    func requireStaying() throws(Failure) {
+        guard !isShuttingDown else { throw SessionService.isEnding }
+    }
+
+    private static let isEnding = Failure(
+        code: "shutting_down", message: "The daemon is being stopped.", recoverable: true, actions: [.retryLater])
 
     /// Whether what failed may be tried again by itself.
     var mayRecover: Bool { !isShuttingDown }

@@ -140,6 +140,7 @@ private final class Surroundings: CoreControl, HubContext, ProviderSource, Provi
     let vitals = CoreVitals()
     func diagnostics(_ done: @escaping (Result<[UInt8], Failure>) -> Void) {}
     func shutDown(graceMs: Int?, by client: String) {}
+    func restart(graceMs: Int?, by client: String, answer: @escaping (Result<JSONObject, Failure>) -> Void) {}
 
     func note(_ quota: Quota, of providerId: String) {}
     func problem(with providerId: String) -> Failure? { nil }

@@ -186,6 +186,40 @@ import Testing
         #expect(records.last { $0["kind"] == "turn_completed" }?["data"]?["status"] == "interrupted")
     }
 
+    @Test func controlCTwiceIsImmediate() throws {
+        let daemon = try TestDaemon.running()
+        let client = try daemon.client("client")
+        let session = try daemon.newSession()
+        // Nothing but a kill ends this one: politely, it would take as long as the grace and more.
+        try daemon.say("[[text:on]][[hang:hard]]", in: session)
+        _ = try client.frame(type: "stream:chunk")
+        kill(daemon.pid, SIGINT)
+        _ = try client.frame(type: "core:shutdown")
+        let begin = ContinuousClock.now
+        #expect(try daemon.stop(SIGINT).code == 130)
+        #expect(ContinuousClock.now - begin < .seconds(8))
+        #expect(daemon.folder.read("hub/core/endpoint.json") == nil)
+        try eventually("nothing is left: \(daemon.survivors)") { daemon.survivors.isEmpty }
+        try daemon.start()
+        #expect(try daemon.events(session).of("turn_completed").last?["data"]?["status"] == "interrupted")
+    }
+
+    @Test func anIdleDaemonEndsByItself() throws {
+        let daemon = try TestDaemon.running(configuration: ["lifecycle": ["idleShutdown": 0.4]])
+        let pid = daemon.pid
+        let client = try daemon.client("client")
+        // Not while a client is there,
+        usleep(1_200_000)
+        #expect(kill(pid, 0) == 0)
+        // nor while a turn runs for nobody.
+        let session = try daemon.newSession()
+        try daemon.say("[[stall:2]][[text:worked alone]]", in: session)
+        client.close()
+        #expect(try daemon.waitForExit().code == 0)
+        #expect(daemon.folder.read("hub/core/endpoint.json") == nil)
+        #expect(agentText(Array(try daemon.sessionLog(session).dropFirst())) == "worked alone")
+    }
+
     /// The agent fails; the session says so and goes on.
     @Test(arguments: [
         ("[[error:rate_limited slow down]]", "rate_limited"), ("[[error:quota enough]]", "quota_exhausted"),

@@ -37,6 +37,6 @@ private final class NoHandler: HTTPHandler {
         let fine = try Socket.listen(on: try #require(SocketAddress(numericHost: "127.0.0.1", port: 0)))
         let server = try makeServer()
         #expect(try server.adopt(listening: fine).isLoopback)
-        #expect(server.listeningDescriptors == [fine])
+        #expect(server.release().listening == [fine])
     }
 }

@@ -94,4 +94,74 @@ import Testing
         try eventually("the handlers are told") { server.events.withLock { $0.count == 2 } }
     }
 
+    @Test func anotherServerGoesOnWithWhatIsOpen() throws {
+        func server(_ name: UInt8) throws -> ServerUnderTest {
+            try ServerUnderTest { _, responder in
+                responder.connection.server.loop.schedule(after: .milliseconds(100)) {
+                    responder.respond(status: 200, body: [name])
+                }
+            }
+        }
+        let (first, second) = (try server(0x31), try server(0x32))
+        let idle = try first.connect()
+        let busy = try first.connect()
+        try idle.send(first.get("/"))
+        #expect(try idle.response()?.text == "1")
+        try busy.send(first.get("/"))
+        try eventually("it is being answered") { first.metrics.requests == 2 }
+        let estate = Lock<HTTPServer.Estate?>(nil)
+        first.on { server in
+            server.prepareHandOver(grace: .seconds(5), farewell: .milliseconds(50)) {
+                estate.withLock { $0 = server.release() }
+            }
+        }
+        // Nobody accepts it now; it waits.
+        let late = try first.connect()
+        try late.send(first.get("/"))
+        #expect(try busy.response()?.text == "1")
+        try eventually("all is at rest") { estate.withLock { $0 != nil } }
+        #expect(first.connectionCount == 0)
+        let left = try #require(estate.withLock { $0 })
+        // The first server's own are closed with it.
+        let listening = left.listening.map { dup($0) }
+        let adopted = second.on { server in
+            listening.allSatisfy { (try? server.adopt(listening: $0)) != nil }
+                && left.connections.count(where: { server.adopt(connection: $0) }) == 2
+        }
+        #expect(adopted)
+        #expect(try late.response()?.text == "2")
+        for connection in [idle, busy] {
+            try connection.send(first.get("/"))
+            #expect(try connection.response()?.text == "2")
+        }
+        // What is no connection of its listening sockets is none of its business.
+        var pair: [Int32] = [-1, -1]
+        #expect(socketpair(AF_UNIX, Int32(SOCK_STREAM.rawValue), 0, &pair) == 0)
+        let (stranger, other) = (pair[0], pair[1])
+        #expect(!second.on { $0.adopt(connection: stranger) })
+        close(other)
+    }
+
+    /// An answer with an end of its own is never passed off as whole when it isn't.
+    @Test func whatIsBeingDownloadedIsWaitedFor() throws {
+        final class Download: SubscriberObserver {
+            var endsByItself: Bool { true }
+        }
+        let server = try ServerUnderTest { _, responder in
+            guard let stream = responder.stream(headers: [:], observer: Download()) else { return }
+            stream.write(Array("part".utf8))
+            stream.server.loop.schedule(after: .milliseconds(300)) {
+                stream.write(Array("rest".utf8))
+                stream.finish()
+            }
+        }
+        let client = try server.connect()
+        try client.send(server.get("/"))
+        _ = try client.take(through: "part\r\n")
+        server.on { $0.shutdown(grace: .seconds(5)) {} }
+        #expect(
+            try client.take(through: "0\r\n\r\n").map { String(decoding: $0, as: UTF8.self) }
+                == "4\r\nrest\r\n0\r\n\r\n")
+        #expect(client.isEnded())
+    }
 }

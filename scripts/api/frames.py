@@ -46,7 +46,7 @@ FROM_DAEMON = {
         "nativeSessionId?": text(), "bytes": whole(), "totalBytes": whole(), "sessionId?": SESSION,
         "error?": ref("Failure")})),
     "core:notification": ({}, obj({"level": known("info", "warn", "error"), "message": text()})),
-    "core:restarting": ({}, obj({"reason": text()})),
+    "core:restarting": ({}, obj({"reason": text(), "version": text("Of the program that comes")})),
     "core:shutdown": ({}, obj({"reason": text()})),
 }
 for _type, (_place, _payload) in FROM_DAEMON.items():

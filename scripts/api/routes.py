@@ -19,7 +19,7 @@ CODES = {
     409: ["already_resolved", "busy", "already_started", "turn_not_queued", "nothing_to_retry",
           "provider_not_installed", "provider_disabled", "provider_too_old", "unknown_adapter", "not_installed",
           "not_installing", "no_login", "no_install_recipe", "install_requirement_missing", "budget_exceeded",
-          "not_importable", "configuration_broken"],
+          "not_importable", "configuration_broken", "restart_refused"],
     413: ["payload_too_large", "body_too_large"],
     415: ["unsupported_media_type"],
     421: ["wrong_host"],
@@ -94,7 +94,7 @@ def route(method, path, name, summary, answers, *, query=None, headers=None, bod
 # ---- the daemon ----
 
 route("GET", "/health", "getHealth", "Whether the daemon is well", {200: ("It is", obj({
-    "status": always("ok"), "version": text(), "uptime": number("Seconds", minimum=0), "clients": whole(),
+    "status": always("ok"), "version": text(), "instanceId": text("Another one after each start"), "uptime": number("Seconds", minimum=0), "clients": whole(),
     "activeSessions": whole("Sessions with a running turn")}))}, tag="core",
     description="Also at `/health`, outside `/api/v1`.")
 route("GET", "/status", "getStatus", "Everything about the daemon", {200: ("The daemon, its sessions and providers", obj({
@@ -131,8 +131,15 @@ route("PATCH", "/settings", "changeSettings", "Change settings, all or none", {2
       body=SETTINGS, errors="setting_privileged configuration_broken busy", tag="core",
       example={"log": {"level": "info"}})
 route("POST", "/core/shutdown", "shutDown", "Stop the daemon", {202: ("It stops", obj({"stopping": always(True)}))},
-      body=obj(given({"graceMs?": whole("What running turns get to finish; else lifecycle.shutdownGrace", maximum=600_000)})),
+      body=obj(given({"graceMs?": whole("What running turns get to finish; else lifecycle.graceMs", maximum=600_000)})),
       tag="core")
+
+route("POST", "/core/restart", "restart", "Have the installed version take the daemon's place", {202: ("It restarts", obj({
+    "restarting": always(True), "version": text("Of the program that comes"), "program": text("Its path"),
+    "instanceId": text("Of the daemon that ends")}))},
+      body=obj(given({"graceMs?": whole("What running turns get to finish; else lifecycle.graceMs", maximum=600_000)})),
+      errors="restart_refused shutting_down", tag="core",
+      description="The program is tried first. Nothing is refused meanwhile; see Restarts in doc/protocol.md.")
 
 # ---- who may talk ----
 

@@ -20,6 +20,7 @@ final class Core: CoreControl, HubContext, ProviderDirectory {
 
     func diagnostics(_ done: @escaping (Result<[UInt8], Failure>) -> Void) { done(.success([])) }
     func shutDown(graceMs: Int?, by client: String) {}
+    func restart(graceMs: Int?, by client: String, answer: @escaping (Result<JSONObject, Failure>) -> Void) {}
 
     let records: [JSON] = [["id": "echo", "name": "Echo", "status": "active", "installed": true]]
     func record(_ providerId: String) -> JSONObject? { records[0].objectValue }

@@ -21,7 +21,7 @@ enum AdministrationCommands {
         return .ok
     }
 
-    private static func place(_ endpoint: HubEndpoint) -> String {
+    static func place(_ endpoint: HubEndpoint) -> String {
         "\(endpoint.host):\(endpoint.port)" + (endpoint.pid.map { ", pid \($0)" } ?? "")
             + (endpoint.version.map { ", version \($0)" } ?? "")
     }
@@ -34,19 +34,11 @@ enum AdministrationCommands {
             if invocation.isJSON { output.print(json: ["stopped": false]) } else { output.print("No daemon runs.\n") }
             return .ok
         }
-        var body: JSONObject = [:]
-        var grace = 10_000
-        if let text = invocation.options["grace"] {
-            guard let value = Int(text), (0...3_600_000).contains(value) else {
-                throw .usage("--grace takes milliseconds, at most an hour")
-            }
-            body["graceMs"] = JSON(value)
-            grace = value
-        }
+        let grace = try grace(invocation)
         let connection = try await Connection.open(invocation, starts: false)
-        try await connection.call("POST", "/core/shutdown", .object(body))
+        try await connection.call("POST", "/core/shutdown", .object(grace.body))
         let clock = ContinuousClock()
-        let deadline = clock.now + .milliseconds(grace) + .seconds(15)
+        let deadline = clock.now + grace.limit + .seconds(15)
         while clock.now < deadline {
             // Until it has let go of the home, not only closed its door: then the next one can start at once.
             if !launcher.home.isInUse {
@@ -60,6 +52,16 @@ enum AdministrationCommands {
             try? await Task.sleep(for: .milliseconds(50))
         }
         throw CommandFailure(.refused, "timeout", "the daemon was told to stop, but still runs")
+    }
+
+    /// What `--grace` says: the request's body, and how long turns may take at most.
+    static func grace(_ invocation: Invocation) throws(CommandFailure) -> (body: JSONObject, limit: Duration) {
+        // More than a daemon's own, which the command doesn't know.
+        guard let text = invocation.options["grace"] else { return ([:], .seconds(60)) }
+        guard let value = Int(text), (0...600_000).contains(value) else {
+            throw .usage("--grace takes milliseconds, at most ten minutes")
+        }
+        return (["graceMs": JSON(value)], .milliseconds(value))
     }
 
     @Sendable static func status(_ invocation: Invocation) async throws(CommandFailure) -> ExitCode {

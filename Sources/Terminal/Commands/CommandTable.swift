@@ -13,6 +13,19 @@ enum CommandTable {
             name: "stop", options: [Option("grace", value: "MS", help: "How long running turns may take to end")],
             help: "Stop the daemon; its sessions stay and go on later", run: AdministrationCommands.stop),
         Command(
+            name: "restart",
+            options: [
+                Option(
+                    "grace", value: "MS", help: "How long running turns may take to end; default: as in the settings")
+            ],
+            help: "Have the installed version take the daemon's place, and wait until it answers",
+            details: """
+                No connection is refused meanwhile, clients come back by themselves, and what was queued goes on; a turn \
+                that doesn't end within the grace is interrupted. A version that can't run is found out before anything \
+                is ended. When no daemon runs, one is started.
+                """,
+            run: RestartCommand.run),
+        Command(
             name: "status", help: "Show the daemon, what runs, and what waits for an answer",
             run: AdministrationCommands.status),
         Command(

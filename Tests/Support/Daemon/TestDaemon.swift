@@ -21,6 +21,8 @@ package final class TestDaemon: @unchecked Sendable {
     package var arguments: [String] = []
     /// Whether its logs are as a daemon writes them: false where the test itself writes into them.
     package var hasHonestLogs = true
+    /// What the daemon finds open from descriptor 3 on, as from a service manager.
+    package var descriptors: [Int32] = []
 
     private struct State {
         var pid: Int32 = 0
@@ -101,15 +103,28 @@ package final class TestDaemon: @unchecked Sendable {
         posix_spawn_file_actions_adddup2(&actions, input, 0)
         posix_spawn_file_actions_adddup2(&actions, output, 1)
         posix_spawn_file_actions_adddup2(&actions, output, 2)
+        // Out of the range that is written to.
+        let passed = descriptors.map { fcntl($0, F_DUPFD_CLOEXEC, 512) }
+        defer { for fd in passed { Glibc.close(fd) } }
+        for (index, fd) in passed.enumerated() {
+            posix_spawn_file_actions_adddup2(&actions, fd, Int32(3 + index))
+        }
         var attributes = posix_spawnattr_t()
         posix_spawnattr_init(&attributes)
         defer { posix_spawnattr_destroy(&attributes) }
         posix_spawnattr_setflags(&attributes, Int16(POSIX_SPAWN_SETPGROUP))
-        var argv = ([TestDaemon.executable] + arguments).map { strdup($0) } + [nil]
+        var environment = self.environment
+        var words = [TestDaemon.executable] + arguments
+        if !descriptors.isEmpty {
+            environment["LISTEN_FDS"] = environment["LISTEN_FDS"] ?? "\(descriptors.count)"
+            // Nobody but the process itself knows its number beforehand.
+            words = ["/bin/sh", "-c", #"export LISTEN_PID=${LISTEN_PID-$$}; exec "$0" "$@""#] + words
+        }
+        var argv = words.map { strdup($0) } + [nil]
         var envp = environment.map { strdup("\($0)=\($1)") } + [nil]
         defer { for pointer in argv + envp { free(pointer) } }
         var pid: pid_t = 0
-        let error = posix_spawn(&pid, TestDaemon.executable, &actions, &attributes, &argv, &envp)
+        let error = posix_spawn(&pid, words[0], &actions, &attributes, &argv, &envp)
         guard error == 0 else {
             throw TestFailure("cannot start \(TestDaemon.executable): \(String(cString: strerror(error)))")
         }
@@ -138,6 +153,23 @@ package final class TestDaemon: @unchecked Sendable {
     package func restart() throws {
         try kill()
         try start()
+    }
+
+    /// Has the daemon restart itself, and waits until the new one answers.
+    /// - Returns: the answer to the request.
+    @discardableResult
+    package func restartItself(graceMs: Int? = nil, within limit: Duration = .seconds(30)) throws -> JSON {
+        let answer = try call("POST", "/core/restart", graceMs.map { ["graceMs": JSON($0)] })
+        try awaitSuccessor(of: answer["instanceId"], within: limit)
+        return answer
+    }
+
+    package func awaitSuccessor(of instanceId: JSON?, within limit: Duration = .seconds(30)) throws {
+        try eventually("another instance answers; the daemon's log: \(log)", within: limit) {
+            if let exit = exitIfEnded() { throw TestFailure("the daemon ended with \(exit.code): \(exit.log)") }
+            let answer = try http("GET", "/health").json["instanceId"]
+            return answer != nil && answer != instanceId
+        }
     }
 
     package func waitForExit(within limit: Duration = .seconds(20)) throws -> Exit {
