@@ -81,7 +81,8 @@ import Testing
         let daemon = try TestDaemon()
         try daemon.folder.write(
             "hub/providers/tool/module.json",
-            #"{"adapter":"acp","name":"Tool","command":["/bin/sh"],"login":{"command":["true"],"hint":"Log in."}}"#)
+            #"{"adapter":"acp","name":"Tool","command":["/bin/sh"],"login":{"command":["true"],"hint":"Log in."},"install":[{"id":"slow","command":["sleep","60"]}]}"#
+        )
         try daemon.start()
         let client = try daemon.client("auditee")
         let session = try daemon.newSession()
@@ -113,6 +114,25 @@ import Testing
         #expect((200...201).contains(imported.status), "\(imported.text)")
         try call("POST", "/sessions/\(copy)/stop")
         _ = try daemon.http("DELETE", "/api/v1/sessions/\(copy)")
+        try daemon.say("[[question:Which?|red|blue]]", in: session)
+        let question = try client.frame(type: "question:requested")["payload"]
+        let id = try #require(question?["questions"]?[0]?["id"]?.stringValue)
+        _ = try client.request(
+            "question:respond",
+            [
+                "sessionId": JSON(session), "requestId": question?["requestId"] ?? .null,
+                "answers": .object(JSONObject(members: [(id, "blue")])),
+            ])
+        try daemon.settle(session)
+        try call("PATCH", "/sessions/\(session)", ["providerIds": ["echo", "tool"]])
+        try call("POST", "/sessions/\(session)/provider", ["providerId": "tool"])
+        try call("PATCH", "/settings", ["log": ["level": "info"]])
+        #expect(try daemon.http("GET", "/api/v1/diagnostics", within: .seconds(60)).status == 200)
+        try call("POST", "/providers/tool/install", ["recipe": "slow"])
+        try call("DELETE", "/providers/tool/install")
+        try eventually("it is cancelled") {
+            try daemon.call("GET", "/providers/tool")["operation"]?["phase"] == "cancelled"
+        }
         try call("PATCH", "/providers/echo", ["enabled": false])
         try call("PATCH", "/providers/echo", ["enabled": true])
         try call("POST", "/providers/tool/login")
@@ -129,7 +149,8 @@ import Testing
             "session_created", "permission", "session_renamed", "session_tagged", "model", "mode", "budget",
             "session_forked", "session_exported", "session_imported", "session_stopped", "session_deleted",
             "provider_disabled", "provider_enabled", "provider_login", "ticket_issued", "ticket_redeemed",
-            "ticket_refused", "access_refused", "core_shutdown",
+            "ticket_refused", "access_refused", "core_shutdown", "question", "providers_invited", "provider_switched",
+            "settings_changed", "diagnostics", "provider_install", "provider_install_cancelled",
         ]
         #expect(expected.subtracting(actions).isEmpty, "\(expected.subtracting(actions).sorted()) of \(lines)")
         // All of them are in the table of the documentation.
@@ -145,8 +166,34 @@ import Testing
         #expect(permissions.last?["outcome"] == "cancelled")
         #expect(permissions.last?["client"] == nil)
         #expect(!lines.description.contains("remove everything"))
+        let answered = lines.first { $0["action"] == "question" }
+        #expect(answered?["outcome"] == "answered" && answered?["answersSha256"]?.stringValue?.count == 64)
         let refused = lines.filter { $0["action"] == "access_refused" }
         #expect(refused.count <= 122 && refused.first?["reason"] == "wrong_host" && refused.first?["path"] == "/health")
+    }
+
+    @Test func guessingIsRecordedAndLimited() throws {
+        let daemon = try TestDaemon.running(configuration: [:])
+        // From now on everybody needs the token. A few looks only: refusals are counted beyond 60 in a minute.
+        try daemon.folder.write("hub/core/config.json", #"{"schemaVersion":1,"security":{"loopback":"token"}}"#)
+        kill(daemon.pid, SIGHUP)
+        try eventually("the token is asked for") {
+            Thread.sleep(forTimeInterval: 0.3)
+            return try daemon.http("GET", "/health").status == 401
+        }
+        var guesses: [RawConnection] = []
+        for _ in 0..<50 {
+            let guess = try RawConnection(port: daemon.port)
+            try guess.send("GET /health HTTP/1.1\r\nHost: \(daemon.authority)\r\nAuthorization: Bearer wrong\r\n\r\n")
+            guesses.append(guess)
+        }
+        try eventually("guesses are recorded") {
+            let actions = try lines("audit.log", daemon)
+            let isGuess = actions.contains { $0["action"] == "access_refused" && $0["reason"] == "token_invalid" }
+            let isLimited = actions.contains { $0["action"] == "rate_limited" && $0["reason"] == "too_many_failures" }
+            return isGuess && isLimited
+        }
+        #expect(!(daemon.folder.read("hub/logs/audit.log") ?? "").contains("Bearer"))
     }
 
     @Test func aLogsFolderThatCannotBeWrittenHurtsNobody() throws {
