@@ -92,10 +92,11 @@ step "build" swift build --build-tests --explicit-target-dependency-import-check
 # A package of its own, which nothing else here would build: only so does it keep up with what it measures.
 step "benchmarks build" swift build --package-path Benchmarks
 
-tests "unit tests" --skip-build --parallel --skip IntegrationTests
-# One at a time: they start daemons, kill them and watch the clock. What they hear and say is kept, and checked after.
+# What tests hear and say is kept, and checked after them.
 export CODEAI_HUB_TEST_RECORDINGS=$results/recordings
 rm -rf "$CODEAI_HUB_TEST_RECORDINGS"
+tests "unit tests" --skip-build --parallel --skip IntegrationTests
+# One at a time: they start daemons, kill them and watch the clock.
 tests "integration tests" --skip-build --no-parallel --filter IntegrationTests
 step "what the tests saw is as described" "$CODEAI_HUB_TEST_PYTHON" scripts/validate-recordings.py "$CODEAI_HUB_TEST_RECORDINGS"
 rm -rf "$CODEAI_HUB_TEST_RECORDINGS"

@@ -4,7 +4,7 @@
     scripts/validate-recordings.py FOLDER [--partial]
 
 FOLDER is what CODEAI_HUB_TEST_RECORDINGS named while the tests ran (Tests/Support/Recording.swift): frames, HTTP
-answers, and the logs that daemons left. Here the schemas are taken more strictly than readers must take them: a
+answers, the logs that sessions left, and what adapters made of recorded agents. Here the schemas are taken more strictly than readers must take them: a
 member, a code or a value that they don't name is a mistake, of the daemon or of the description. Fails, too, when a
 kind of event, a frame or an operation never occurred; --partial is for runs of some tests only.
 
@@ -179,6 +179,7 @@ class Checks:
             what = record.pop("what")
             {"received": lambda: self.frame(record["frame"], path.name),
              "accepted": lambda: self.request(record["frame"], path.name),
+             "event": lambda: self.event(record["event"], path.name),
              "answer": lambda: self.answer(record, path.name)}[what]()
 
     def log(self, path):

@@ -32,7 +32,9 @@ import Testing
         var code: Int?
         reading: while true {
             switch try slow.receive(within: .seconds(30)) {
-            case .text(let bytes): types.append(FrameScan.type(bytes) ?? "")
+            case .text(let bytes):
+                types.append(FrameScan.type(bytes) ?? "")
+                if types.last?.hasPrefix("client:") == true { Recording.received(try JSON.parse(bytes)) }
             case .close(let number, _):
                 code = number
                 break reading

@@ -3,6 +3,7 @@ import HubProtocol
 import JSON
 import ProviderACP
 import Providers
+import TestSupport
 import Testing
 
 /// Recorded conversations with real agents, decoded: what they become is kept beside them and read by people.
@@ -88,6 +89,7 @@ import Testing
                 }
             }
         }
+        Recording.logged(events.compactMap { $0.draft(providerId: "geminiCli", turnId: "t1") })
         return events
     }
 }

@@ -44,6 +44,7 @@ final class LiveAgent: ProviderSessionDelegate {
 
     func providerSession(_ session: any ProviderSession, emitted events: [NormalizedEvent]) {
         self.events += events
+        Recording.logged(events.compactMap { $0.draft(providerId: "geminiCli", turnId: "t1") })
         for event in events {
             switch event {
             case .sessionReady(let ready): nativeSessionId = ready.nativeSessionId

@@ -4,6 +4,7 @@ import HubProtocol
 import JSON
 import ProviderClaude
 import Providers
+import TestSupport
 import Testing
 
 /// A recorded run of the real program: both directions, line by line.
@@ -65,7 +66,9 @@ struct Capture: CustomTestStringConvertible {
                 effects += output.effects
             }
         }
-        return (events + decoder.end(), effects)
+        events += decoder.end()
+        Recording.logged(events.compactMap { $0.draft(providerId: "claudeCodeCli", turnId: "t1") })
+        return (events, effects)
     }
 
     func play() -> [NormalizedEvent] {

@@ -4,6 +4,7 @@ import HubProtocol
 import JSON
 import ProviderCodex
 import Providers
+import TestSupport
 import Testing
 
 /// A recorded run of the real program: both directions, line by line.
@@ -74,6 +75,7 @@ struct CodexCapture: CustomTestStringConvertible {
             }
         }
         if var decoder { events += decoder.end() }
+        Recording.logged(events.compactMap { $0.draft(providerId: "codexCli", turnId: "t1") })
         return events
     }
 }

@@ -47,6 +47,10 @@ final class SessionFixture: SessionObserver {
         service.start()
     }
 
+    /// False where the test's provider says what no adapter lets through.
+    var hasHonestLogs = true
+    deinit { if hasHonestLogs { Recording.logs(in: folder.path + "/sessions") } }
+
     private static func makeService(
         _ folder: String, _ loop: EventLoop, _ providers: FakeProviders, _ settings: SessionSettings,
         _ budget: Budget, _ time: Time

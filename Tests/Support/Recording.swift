@@ -1,5 +1,6 @@
 import Base
 import Foundation
+package import HubProtocol
 package import JSON
 
 /// Keeps what tests hear and say, so that scripts/validate-recordings.py can hold all of it against the JSON Schemas:
@@ -38,6 +39,14 @@ package enum Recording {
     /// A frame that a daemon has carried out.
     package static func accepted(_ frame: JSON) { keep("accepted", ["frame": frame]) }
 
+    /// Events that an adapter made of its provider's words, as a session would log them.
+    package static func logged(_ drafts: [EventDraft]) {
+        guard isOn else { return }
+        for draft in drafts {
+            keep("event", ["event": EventRecord(seq: 1, timestamp: .now, id: "recorded", draft: draft).json])
+        }
+    }
+
     /// - Parameter path: as it was asked for, query included.
     static func answer(_ method: String, _ path: String, request: [UInt8]?, requestType: String?, _ answer: RawResponse)
     {
@@ -53,7 +62,7 @@ package enum Recording {
     }
 
     /// The session logs in a folder.
-    static func logs(in directory: String) {
+    package static func logs(in directory: String) {
         guard let folder else { return }
         let names = (try? FileManager.default.contentsOfDirectory(atPath: directory)) ?? []
         for name in names.filter({ $0.hasSuffix(".jsonl") }).sorted().prefix(maxLogsOfDaemon) {

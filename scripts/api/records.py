@@ -102,7 +102,8 @@ KINDS = {
     "turn_started": {
         "reason?": text("Why a turn began that nobody sent"), "retryOf?": note(TURN, "The turn that is tried again")},
     "turn_completed": {
-        "status": TURN_STATUS, "stopReason?": text("The provider's own word"), **_cost, "durationMs": whole()},
+        "status": TURN_STATUS, "stopReason?": text("The provider's own word"), **_cost,
+        "durationMs?": whole("Left out where a turn was closed in a copy")},
     "message": _message,
     "thinking": {"content": text(), "parentItemId?": ITEM},
     "tool_call": {
