@@ -20,8 +20,10 @@ import jsonschema_rs
 
 root = pathlib.Path(__file__).resolve().parent.parent
 
-# What no test brings about, with the reason.
-NEVER = {
+# What need not occur, with the reason.
+MAY_BE_MISSING = {
+    "frame client:slow": "how much the kernel takes before a client's queue fills is the machine's business",
+    "frame core:restarting": "sent right before the socket closes; the clients of that test may be elsewhere then",
     "frame session:error": "only a log that can't be read or written brings it, and then answers say so as well",
 }
 
@@ -37,7 +39,6 @@ def strict(schema):
         result.setdefault("additionalProperties", False)
     if "x-extensible-enum" in result:
         result["enum"] = result.pop("x-extensible-enum") + ([None] if "null" in result["type"] else [])
-    # What a person or an agent wrote: any JSON may be a member of it.
     return result
 
 
@@ -211,7 +212,7 @@ class Checks:
         wanted |= {f"operation {method.upper()} {path}" for path, item in self.api["paths"].items()
                    for method in item if path != "/stream"}
         seen = {what for what, count in self.counts.items() if count}
-        return sorted(wanted - seen - NEVER.keys()), sorted(NEVER.keys() & seen), sorted(NEVER.keys() - wanted)
+        return sorted(wanted - seen - MAY_BE_MISSING.keys()), sorted(MAY_BE_MISSING.keys() - wanted)
 
 
 def main():
@@ -237,14 +238,12 @@ def main():
         print(f"\n{what} ({count} times, first in {where}): {text}\n    {value}")
     failed = bool(checks.problems)
     if "--partial" not in sys.argv:
-        missing, present, stale = checks.missing()
+        missing, stale = checks.missing()
         for what in missing:
             print(f"never occurred: {what}")
-        for what in present:
-            print(f"occurred, though NEVER says that it can't: {what}")
         for what in stale:
-            print(f"NEVER names what is not described: {what}")
-        failed = failed or bool(missing or present or stale)
+            print(f"MAY_BE_MISSING names what is not described: {what}")
+        failed = failed or bool(missing or stale)
     if not checks.counts:
         print("nothing was recorded")
         failed = True

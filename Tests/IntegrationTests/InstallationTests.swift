@@ -179,6 +179,7 @@ import Testing
         // And it can be tried again.
         try writeRecipe(daemon, "2.0")
         #expect(try tool(daemon, ["providers", "install", "tool"]).code == 0)
+        #expect(try daemon.call("POST", "/providers/tool/uninstall")["installed"] == false)
     }
 
     @Test func aClientCancelsIt() throws {

@@ -175,7 +175,8 @@ package final class Installation {
             "startedAt": JSON(startedAt.description),
         ]
         object["version"] = version.map { JSON($0) }
-        object["line"] = output.line.isEmpty ? nil : JSON(output.line)
+        // Not by `? nil :`, which would be a JSON null here.
+        if !output.line.isEmpty { object["line"] = JSON(output.line) }
         object["percent"] = output.percent.map { JSON($0) }
         return object
     }
