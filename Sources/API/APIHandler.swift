@@ -147,7 +147,7 @@ package final class APIHandler: HTTPHandler {
             session.whenAnswerable { [self] in
                 give(reply, recipient)
             } orElse: { [self] in
-                give(session.deletedMeanwhile, recipient)
+                give($0, recipient)
             }
         case .later(let begin):
             begin { [weak self] result in

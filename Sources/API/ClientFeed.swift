@@ -53,6 +53,8 @@ final class ClientFeed {
     /// Where each replayed session met live.
     private var met: JSONObject = [:]
     private var announcesSync = false
+    /// The log being replayed was found cut short just now.
+    private var isMending = false
     /// Frames that wait until it is known whether the client brings cursors.
     private var held: [(sessionId: String, frame: OutgoingFrame, isEphemeral: Bool)]?
     private static let maxHeld = 1024
@@ -173,16 +175,27 @@ final class ClientFeed {
         guard let state = hub.service.state(of: cursor.sessionId), cursor.after <= state.lastSeq else {
             let lastSeq = hub.service.state(of: cursor.sessionId)?.lastSeq
             let reason = lastSeq == nil ? "the session is gone" : "the cursor is ahead of the log"
-            hub.send(
-                "sync:resync", to: sink, sessionId: cursor.sessionId,
-                [
-                    "sessionId": JSON(cursor.sessionId), "reason": JSON(reason), "earliestSeq": 1,
-                    "lastSeq": JSON(lastSeq ?? 0),
-                ])
-            return
+            return sendResync(cursor.sessionId, reason, lastSeq: lastSeq ?? 0)
         }
         replays.removeAll { $0.sessionId == cursor.sessionId }
         replays.append(cursor)
+    }
+
+    private func sendResync(_ sessionId: String, _ reason: String, lastSeq: Int) {
+        hub.send(
+            "sync:resync", to: sink, sessionId: sessionId,
+            [
+                "sessionId": JSON(sessionId), "reason": JSON(reason), "earliestSeq": 1, "lastSeq": JSON(lastSeq),
+            ])
+    }
+
+    /// The first replay's session goes on live: the client has all there is of it.
+    private func endReplay(_ session: Session) {
+        let last = session.log.committedSeq
+        let sent = replays.removeFirst().after
+        met[session.id] = JSON(last)
+        guard sent < last else { return }
+        sendResync(session.id, "the events \(sent + 1) to \(last) can't be read any more", lastSeq: last)
     }
 
     /// Goes on with the replays as far as the client keeps up. Called again when its queue has drained.
@@ -206,14 +219,17 @@ final class ClientFeed {
                     sink.send(frame, isEphemeral: false)
                 }
                 replays[0].after = slice.lastSeq ?? next.after
-                if slice.isLast || replays[0].after >= log.committedSeq {
-                    met[next.sessionId] = JSON(replays[0].after)
-                    replays.removeFirst()
-                }
+                if slice.isLast || replays[0].after >= log.committedSeq { endReplay(session) }
             } catch {
+                // Once more: what is left can be read from now on.
+                if error.code == .cutShort, !isMending {
+                    isMending = true
+                    continue
+                }
                 replays.removeFirst()
-                hub.send("session:error", to: sink, sessionId: next.sessionId, Session.logUnavailable(error).json)
+                hub.send("session:error", to: sink, sessionId: next.sessionId, Session.unreadable(error).json)
             }
+            isMending = false
         }
         guard replays.isEmpty else { return sink.notifyWhenDrained(below: ClientFeed.replayWindow / 2) }
         updateDirect()

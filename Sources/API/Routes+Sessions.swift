@@ -193,7 +193,7 @@ extension APIHandler {
                 if slice.isLast || cursor < last { break }
             }
         } catch {
-            throw Session.logUnavailable(error)
+            throw Session.unreadable(error)
         }
         bytes.append(contentsOf: #"],"lastSeq":\#(log.committedSeq),"hasMore":\#(cursor < log.committedSeq)}"#.utf8)
         return bytes

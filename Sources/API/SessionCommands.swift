@@ -133,7 +133,7 @@ enum SessionCommands {
             answer["next"] = page.next.map { JSON($0) }
             return .object(answer)
         } catch {
-            throw Session.logUnavailable(error)
+            throw Session.unreadable(error)
         }
     }
 }

@@ -30,7 +30,7 @@ struct CommandReply {
         session.whenAnswerable { [result] in
             body(.success(result))
         } orElse: {
-            body(.failure(session.deletedMeanwhile))
+            body(.failure($0))
         }
     }
 }

@@ -104,3 +104,29 @@ package struct FileSignature: Equatable, Sendable {
         nanoseconds = Int(information.st_mtim.tv_nsec)
     }
 }
+
+/// The nearest folder above `path`, symbolic links followed, in which somebody else could put something of theirs in its
+/// place; nil when there is none. Owners may be this user, root, and the one that user namespaces show for unknown ones.
+package func untrustedAncestor(of path: String) -> String? {
+    var resolved = path
+    if let real = realpath(path, nil) {
+        resolved = String(cString: real)
+        free(real)
+    }
+    for start in Set([path, resolved]).sorted() {
+        var folder = start[...]
+        while let slash = folder.lastIndex(of: "/"), folder != "/" {
+            folder = folder[..<slash].isEmpty ? "/" : folder[..<slash]
+            var information = stat()
+            guard stat(String(folder), &information) == 0 else { continue }
+            let isOurs = [geteuid(), 0, 65534].contains(information.st_uid)
+            // In a sticky folder only the owner of an entry can rename or remove it.
+            let isSticky = information.st_mode & S_ISVTX != 0
+            let isOpen =
+                information.st_mode & S_IWOTH != 0
+                || (information.st_mode & S_IWGRP != 0 && information.st_gid != getegid() && information.st_gid != 0)
+            if !isOurs || (isOpen && !isSticky) { return String(folder) }
+        }
+    }
+    return nil
+}

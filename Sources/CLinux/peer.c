@@ -82,6 +82,8 @@ int clinux_socket_owner(int netlink, const struct sockaddr *local, const struct 
             return -ENOENT;
         // Without an inode no process holds the socket, and the user reported for it is root, not its former owner.
         if (message->idiag_inode == 0) return -ENOENT;
+        // One that is not connected yet (TCP_SYN_SENT) is not the other end.
+        if (message->idiag_state == 2) return -ENOENT;
         *uid = message->idiag_uid;
         return 0;
     }

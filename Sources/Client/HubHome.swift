@@ -43,6 +43,10 @@ public struct HubHome: Equatable, Sendable {
             folder += part
             guard try checkFolder(folder) else { return nil }
         }
+        if let ancestor = untrustedAncestor(of: path) {
+            throw HubError(
+                .unsafeHome, "others may write to the folder \(ancestor), and put something in the place of \(path)")
+        }
         let file = path + "/" + name
         // Non-blocking: a FIFO put there must not hold the program.
         let fd = open(file, O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK)

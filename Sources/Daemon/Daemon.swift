@@ -197,6 +197,7 @@ final class Daemon: HubContext, CoreControl {
         service.holdProviders()
         service.start(continuing: launch.inheritance.hasPredecessor)
         service.store.writeIndex(every: .seconds(60))
+        service.store.watchFiles(every: .seconds(5))
         do throws(SystemError) {
             signals = try SignalSource([SIGTERM, SIGINT, SIGHUP], loop: loop) { [unowned self] in received($0) }
         } catch {

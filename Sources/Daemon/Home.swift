@@ -20,6 +20,11 @@ struct Home {
             throw StartError("The folder \(path) can't be prepared: \(error).", exitCode: .configuration)
         }
         for folder in Home.folders { try Home.requireOwn(path + folder) }
+        if let folder = untrustedAncestor(of: path) {
+            throw StartError(
+                "Others may write to the folder \(folder): they could put a folder of theirs in the place of \(path). "
+                    + "Run: chmod go-w \(folder), or choose another CODEAI_HUB_HOME.", exitCode: .configuration)
+        }
     }
 
     /// As in the names of releases.

@@ -62,11 +62,8 @@ enum TokenFile {
         do throws(SystemError) {
             if let bytes = try? readFile(path, limit: 1024) {
                 let text = String(decoding: bytes.filter { $0 > 32 }, as: UTF8.self)
-                if text.utf8.count == 64 {
-                    // A token that others could have read is kept from now on.
-                    chmod(path, 0o600)
-                    return text
-                }
+                // One that others could have read is a secret no more.
+                if text.utf8.count == 64, isPrivate(path) { return text }
             }
             let token = hexadecimal(randomBytes(32))
             try writeFile(path, Array((token + "\n").utf8))
@@ -74,5 +71,10 @@ enum TokenFile {
         } catch {
             throw StartError("The token can't be read or made: \(error).")
         }
+    }
+
+    private static func isPrivate(_ path: String) -> Bool {
+        var information = stat()
+        return lstat(path, &information) == 0 && information.st_mode & 0o077 == 0 && information.st_uid == geteuid()
     }
 }

@@ -127,13 +127,15 @@ extension FileStatus {
         self.init(
             kind: kind, owner: status.st_uid, permissions: UInt32(status.st_mode & 0o7777), size: Int(status.st_size),
             modifiedNanoseconds: Int64(status.st_mtim.tv_sec) &* 1_000_000_000 &+ Int64(status.st_mtim.tv_nsec),
-            inode: UInt64(status.st_ino))
+            inode: UInt64(status.st_ino), links: UInt64(status.st_nlink))
     }
 }
 
 extension SystemError {
     package var isNotFound: Bool { errno == ENOENT }
     package var isAlreadyThere: Bool { errno == EEXIST }
+    /// Something else cut the file short: bytes that were committed are no longer there.
+    static let cutShort = SystemError(errno: ENODATA, operation: "read what was committed")
     /// What `open` answers for a symbolic link that it must not follow.
     var isSymbolicLink: Bool { errno == ELOOP }
 }

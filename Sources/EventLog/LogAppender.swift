@@ -100,11 +100,28 @@ final class LogAppender {
         // A nested commit would publish later events before the rest of earlier ones.
         guard !isPublishing else { return markDirty() }
         guard failure == nil, !isClosed, !pending.records.isEmpty else { return }
+        do throws(SystemError) {
+            try mend()
+        } catch {
+            takePending()
+            return fail(error)
+        }
         takePending()
         switch committer.durability {
         case .process: writeAll()
         case .power: if let batch = unwritten.last { send(batch, truncateTo: nil) }
         }
+    }
+
+    /// Sees to it that what was committed is in the file and the file has its name, whatever others did to it.
+    /// Nothing is done while the writer's thread has something for the file.
+    /// - Throws: when it can't be mended now.
+    func mend(looksAtName: Bool = false) throws(SystemError) {
+        guard !isClosed, committer.durability == .process || (unwritten.isEmpty && failure == nil) else { return }
+        let report = try file.mend(
+            looksAtName: looksAtName, mayHaveRemains: failure != nil, synchronizes: committer.durability == .power,
+            directory: committer.directory)
+        if let report { committer.onMended(report) }
     }
 
     private func takePending() {
@@ -197,7 +214,7 @@ final class LogAppender {
         committer.metrics.failures += 1
         if committer.durability == .process {
             // Should this fail too, the next try overwrites what was left with the same bytes.
-            try? file.fileSystem.truncate(file.fd, to: file.end)
+            file.cutRemains()
         }
         let isFirst = failure == nil
         let error = LogError(
@@ -219,6 +236,9 @@ final class LogAppender {
     private func tryAgain() {
         guard failure != nil, !isClosed else { return }
         takePending()
+        if committer.durability == .process {
+            do throws(SystemError) { try mend() } catch { return fail(error) }
+        }
         switch committer.durability {
         case .process: writeAll()
         case .power:

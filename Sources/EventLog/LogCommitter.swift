@@ -13,6 +13,10 @@ final class LogCommitter {
     /// Most bytes that a log holds of what can't be written.
     let heldLimit: Int
     let retryInterval: Duration
+    /// Where the logs are.
+    let directory: String
+    /// What others did to a log's file was found and mended.
+    var onMended: (RecoveryReport) -> Void = { _ in }
     var metrics = LogMetrics()
 
     private var identifiers = ULIDGenerator()
@@ -32,6 +36,7 @@ final class LogCommitter {
         self.durability = durability
         self.fileSystem = fileSystem
         self.heldLimit = heldLimit
+        self.directory = directory
         self.retryInterval = retryInterval
         do throws(SystemError) {
             writer =

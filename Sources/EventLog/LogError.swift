@@ -12,6 +12,8 @@ package struct LogError: Error, Equatable, Sendable, CustomStringConvertible {
         /// The first line is no header of this session that this version can read.
         case unreadable = "unreadable"
         case closed = "closed"
+        /// Something else removed committed bytes from the file while it was open. What is left can be read.
+        case cutShort = "cut_short"
         /// The system refused; `cause` says what.
         case inputOutput = "input_output"
     }

@@ -6,14 +6,16 @@ final class LogFile {
     let sessionId: String
     let path: String
     let fileSystem: any LogFileSystem
-    let fd: Int32
+    private(set) var fd: Int32
+    /// The header's line, as it stands in the file.
+    private let head: [UInt8]
     /// Where the first event line begins.
     let start: Int
     /// Where the next line goes.
     var end: Int
     /// The number of the last event in the file.
     var lastSeq: Int
-    let damage: DamageMap
+    private(set) var damage: DamageMap
     private var anchors = OffsetCache()
 
     init(
@@ -28,6 +30,7 @@ final class LogFile {
         self.end = end
         self.lastSeq = lastSeq
         self.damage = damage
+        head = (try? fileSystem.readAll(fd, 0..<start)) ?? []
     }
 
     /// A line found while looking for a number.
@@ -108,7 +111,10 @@ final class LogFile {
     }
 
     private func bytes(_ range: Range<Int>) throws(SystemError) -> [UInt8] {
-        try fileSystem.readAll(fd, range)
+        let bytes = try fileSystem.readAll(fd, range)
+        // All that is asked for was committed.
+        guard bytes.count == range.count else { throw .cutShort }
+        return bytes
     }
 
     // MARK: Forward
@@ -143,10 +149,10 @@ final class LogFile {
         while position < block.count {
             let rest = UnsafeRawBufferPointer(rebasing: block[position...])
             let length = firstLineFeed(rest) ?? rest.count
-            // What was damaged after it was last read whole is caught by its first bytes at least, and by what no client
-            // could read: a frame that is no UTF-8 would end its connection, again at every replay.
+            // What was damaged after it was last read whole is caught when it is something that no client could read: it
+            // would end its connection, again at every replay.
             if damage.end(at: offset + position) == nil, let seq = LogFormat.seq(ofLine: rest), seq > last,
-                isUTF8(UnsafeRawBufferPointer(rebasing: rest[..<length]))
+                LineScan.isObject(UnsafeRawBufferPointer(rebasing: rest[..<length]))
             {
                 lines.append(LogSlice.Line(seq: seq, range: position..<position + length))
                 last = seq
@@ -222,6 +228,94 @@ final class LogFile {
     }
 }
 
+/// What somebody else did to the file while it was open here, and mending it.
+extension LogFile {
+    /// Looks whether the file has its name and ends where it should.
+    ///
+    /// Call it only while nothing is on its way to the file.
+    /// - Parameters:
+    ///   - looksAtName: also at what stands under the name: one system call more.
+    ///   - mayHaveRemains: behind the end there may be what a failed write of ours left.
+    ///   - synchronizes: what is mended is on stable storage when this returns.
+    /// - Returns: what was found wrong; it has been mended as far as that is possible.
+    func mend(
+        looksAtName: Bool, mayHaveRemains: Bool, synchronizes: Bool, directory: String
+    ) throws(SystemError) -> RecoveryReport? {
+        let status = try fileSystem.status(fd)
+        if status.size < end { return try fillUp(from: status.size) }
+        if status.links == 0 || (looksAtName && (try? fileSystem.status(path: path))?.inode != status.inode) {
+            return try writeAgain(synchronizes: synchronizes, directory: directory)
+        }
+        if status.size > end, !mayHaveRemains {
+            try fileSystem.truncate(fd, to: end)
+            return report(.added, status.size - end, "something else added bytes to the log: they were cut off")
+        }
+        return nil
+    }
+
+    /// Takes away what a failed write left behind the end.
+    func cutRemains() {
+        // A file that is too short is a matter for `mend`: growing it would hide that.
+        guard let status = try? fileSystem.status(fd), status.size > end else { return }
+        try? fileSystem.truncate(fd, to: end)
+    }
+
+    private func report(_ finding: RecoveryReport.Finding, _ bytes: Int, _ detail: String) -> RecoveryReport {
+        RecoveryReport(
+            sessionId: sessionId, finding: finding, offset: end - (finding == .cutShort ? bytes : 0), bytes: bytes,
+            detail: detail, keptIn: nil, foundAt: .now)
+    }
+
+    /// The lost bytes become one line that is no record, so that what follows keeps its place and can be read.
+    private func fillUp(from size: Int) throws(SystemError) -> RecoveryReport {
+        var lost = start
+        var position = size
+        while position > start {
+            let from = max(start, position - LogFile.probeSize)
+            let block = try fileSystem.readAll(fd, from..<position)
+            if let feed = block.withUnsafeBytes({ lastLineFeed($0) }) {
+                lost = from + feed + 1
+                break
+            }
+            position = from
+        }
+        if size < start { try fileSystem.writeAll(fd, head, at: 0) }
+        // The last byte of all that was committed was a line's end.
+        if end > start { try fileSystem.writeAll(fd, [0x0a], at: end - 1) }
+        damage.insert(lost..<end)
+        anchors = OffsetCache()
+        return report(.cutShort, end - lost, "something else cut the log to \(size) bytes: events are missing")
+    }
+
+    /// The bytes are still there as long as the file is open: they get a file of that name again. What stands there
+    /// now is put aside as `.outside`.
+    private func writeAgain(synchronizes: Bool, directory: String) throws(SystemError) -> RecoveryReport {
+        let draft = path + LogDrafts.suffix
+        try? fileSystem.remove(draft)
+        let copy = try fileSystem.open(draft, .create)
+        do throws(SystemError) {
+            var position = 0
+            while position < end {
+                let block = try fileSystem.readAll(fd, position..<min(end, position + 1 << 20))
+                guard !block.isEmpty else { throw SystemError.cutShort }
+                try fileSystem.writeAll(copy, block, at: position)
+                position += block.count
+            }
+            if synchronizes { try fileSystem.synchronize(copy) }
+            if (try? fileSystem.status(path: path)) != nil { try fileSystem.rename(path, to: path + ".outside") }
+            try fileSystem.rename(draft, to: path)
+            if synchronizes { try fileSystem.synchronize(directory: directory) }
+        } catch {
+            fileSystem.close(copy)
+            try? fileSystem.remove(draft)
+            throw error
+        }
+        fileSystem.close(fd)
+        fd = copy
+        return report(.removed, end, "something else removed or replaced the log's file: it was written again")
+    }
+}
+
 /// A few places found lately: replay goes on where it stopped.
 private struct OffsetCache {
     private var entries: [(seq: Int, offset: Int)] = []
@@ -242,8 +336,4 @@ private struct OffsetCache {
             nextSlot = (nextSlot + 1) % OffsetCache.capacity
         }
     }
-}
-
-private func isUTF8(_ bytes: UnsafeRawBufferPointer) -> Bool {
-    String(validating: bytes, as: UTF8.self) != nil
 }

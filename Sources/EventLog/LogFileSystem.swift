@@ -47,9 +47,12 @@ package struct FileStatus: Equatable, Sendable {
     package var size: Int
     package var modifiedNanoseconds: Int64
     package var inode: UInt64
+    /// Names that the file has; 0 when it was removed while open.
+    package var links: UInt64
 
     package init(
-        kind: Kind, owner: UInt32, permissions: UInt32, size: Int, modifiedNanoseconds: Int64, inode: UInt64
+        kind: Kind, owner: UInt32, permissions: UInt32, size: Int, modifiedNanoseconds: Int64, inode: UInt64,
+        links: UInt64 = 1
     ) {
         self.kind = kind
         self.owner = owner
@@ -57,6 +60,7 @@ package struct FileStatus: Equatable, Sendable {
         self.size = size
         self.modifiedNanoseconds = modifiedNanoseconds
         self.inode = inode
+        self.links = links
     }
 }
 

@@ -37,6 +37,7 @@ package final class LogStore<State: LogFold> {
     private var logs: [String: SessionLog<State>] = [:]
     private var entries: [String: IndexEntry] = [:]
     private var indexTimer: LoopTimer?
+    private var watchTimer: LoopTimer?
 
     /// Makes the directories (mode 0700) when they are missing; their parents must be there.
     ///
@@ -59,6 +60,7 @@ package final class LogStore<State: LogFold> {
         committer = try LogCommitter(
             loop: loop, durability: durability, fileSystem: fileSystem, directory: directory, heldLimit: heldLimit,
             retryInterval: retryInterval, writerLoop: writerLoop)
+        committer.onMended = { [weak self] in self?.add($0) }
     }
 
     package var metrics: LogMetrics { committer.metrics }
@@ -336,6 +338,22 @@ package final class LogStore<State: LogFold> {
         }
     }
 
+    /// Has the open logs' files looked at again and again: one that something else removed is written again as long as
+    /// its bytes can still be had.
+    package func watchFiles(every interval: Duration) {
+        watchTimer?.cancel()
+        watchTimer = loop.schedule(after: interval) { [weak self] in
+            guard let self else { return }
+            mendFiles()
+            watchFiles(every: interval)
+        }
+    }
+
+    /// Looks at the file of every open log now. What can't be mended is tried again the next time.
+    package func mendFiles() {
+        for log in logs.values { _ = try? log.appender.mend(looksAtName: true) }
+    }
+
     private func refreshEntry(of log: SessionLog<State>) {
         let file = log.appender.file
         let id = log.sessionId
@@ -356,7 +374,9 @@ package final class LogStore<State: LogFold> {
     @discardableResult
     package func stop(limit: Duration = .seconds(5)) -> Bool {
         indexTimer?.cancel()
+        watchTimer?.cancel()
         let isDrained = committer.drain(limit: limit)
+        mendFiles()
         writeIndex()
         for log in logs.values { log.appender.close() }
         logs = [:]

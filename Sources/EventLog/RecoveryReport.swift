@@ -16,6 +16,12 @@ package struct RecoveryReport: Equatable, Sendable {
         case unreadable
         /// Not a regular file of ours: left untouched.
         case untrustedFile = "untrusted_file"
+        /// While the log was open, something else took bytes from its end: events are missing.
+        case cutShort = "cut_short"
+        /// While the log was open, something else removed or replaced its file: it was written again.
+        case removed
+        /// While the log was open, something else added bytes: they were cut off.
+        case added
         /// The index was missing lines or damaged: rebuilt from the logs.
         case index
     }

@@ -128,6 +128,13 @@ package final class SessionLog<State: LogFold> {
         do throws(SystemError) {
             return try body(appender.file)
         } catch {
+            if error == .cutShort {
+                // From now on what is left can be read; this caller must know that something isn't.
+                _ = try? appender.mend()
+                throw LogError(
+                    .cutShort, "something else cut the log of session \(sessionId) short: events are missing",
+                    cause: error)
+            }
             throw LogError(error)
         }
     }

@@ -42,7 +42,7 @@ package final class EventLoop: @unchecked Sendable {
     package init() throws(SystemError) {
         poller = try Poller()
         owner.store(currentThreadIdentity(), ordering: .relaxed)
-        ignoreBrokenPipes()
+        ignoreWriteSignals()
     }
 
     deinit {

@@ -106,12 +106,14 @@ package func monotonicNanoseconds() -> Int64 {
 }
 
 /// A write to a pipe whose reader has gone must be an error of that write, not the end of the process.
-/// Sockets do without it (MSG_NOSIGNAL), pipes cannot; spawned children get the default disposition back.
-func ignoreBrokenPipes() {
-    _ = brokenPipesAreIgnored
+/// Sockets do without it (MSG_NOSIGNAL), pipes cannot. So must one beyond the limit of a file's size (RLIMIT_FSIZE):
+/// that is a full disk like any other. Spawned children get the default disposition back.
+func ignoreWriteSignals() {
+    _ = writeSignalsAreIgnored
 }
 
-private let brokenPipesAreIgnored: Bool = {
+private let writeSignalsAreIgnored: Bool = {
     signal(SIGPIPE, SIG_IGN)
+    signal(SIGXFSZ, SIG_IGN)
     return true
 }()

@@ -59,8 +59,10 @@ extension [UInt8] {
         append(contentsOf: UnsafeBufferPointer(start: word.utf8Start, count: word.utf8CodeUnitCount))
     }
 
-    /// Appends a string with its quotes and the escapes that RFC 8259 section 7 asks for. U+2028 and U+2029 are
-    /// escaped too, since some readers of JSON lines take them for line ends.
+    /// Appends a string with its quotes and the escapes that RFC 8259 section 7 asks for. What lines of JSON hold also
+    /// comes to terminals and editors, so that these are escaped too: DEL and the C1 controls, with which some terminals
+    /// begin escape sequences; U+2028 and U+2029, which some readers take for line ends; and the characters that turn
+    /// the direction of text around (Unicode TR36 section 2.7).
     package mutating func appendJSONString(_ string: String) {
         append(UInt8(ascii: "\""))
         var string = string
@@ -70,12 +72,20 @@ extension [UInt8] {
             while let special = [UInt8].nextSpecial(utf8, from: index) {
                 let byte = utf8[special]
                 index = special + 1
-                if byte == 0xe2 {
-                    guard special + 2 < utf8.count, utf8[special + 1] == 0x80, utf8[special + 2] & 0xfe == 0xa8 else {
+                if byte == 0xc2 {
+                    guard special + 1 < utf8.count, utf8[special + 1] < 0xa0 else { continue }
+                    append(contentsOf: UnsafeBufferPointer(rebasing: utf8[start..<special]))
+                    appendJSONEscape(utf8[special + 1])
+                    index = special + 2
+                } else if byte == 0xe2 {
+                    guard special + 2 < utf8.count, [UInt8].isTreacherous(utf8[special + 1], utf8[special + 2]) else {
                         continue
                     }
                     append(contentsOf: UnsafeBufferPointer(rebasing: utf8[start..<special]))
-                    append(word: utf8[special + 2] == 0xa8 ? "\\u2028" : "\\u2029")
+                    append(word: "\\u20")
+                    let low = utf8[special + 1] << 6 | utf8[special + 2] & 0x3f
+                    append(UInt8(ascii: "0") + low >> 4)
+                    append(JSONDigits.hexadecimal.utf8Start[Int(low & 15)])
                     index = special + 3
                 } else {
                     append(contentsOf: UnsafeBufferPointer(rebasing: utf8[start..<special]))
@@ -88,8 +98,16 @@ extension [UInt8] {
         append(UInt8(ascii: "\""))
     }
 
-    /// The next byte that may not stand as it is: control characters, quote, backslash, DEL, and 0xE2, with which
-    /// U+2028 begins. Eight bytes at a time.
+    /// Of U+2000 to U+207F, by their second and third byte: U+200E and F, U+2028 to E, U+2066 to 9.
+    private static func isTreacherous(_ second: UInt8, _ third: UInt8) -> Bool {
+        switch (second, third) {
+        case (0x80, 0x8e...0x8f), (0x80, 0xa8...0xae), (0x81, 0xa6...0xa9): true
+        default: false
+        }
+    }
+
+    /// The next byte that may not stand as it is: control characters, quote, backslash, DEL, and those with which C1
+    /// controls (0xC2) and U+2028 (0xE2) begin. Eight bytes at a time.
     @inline(__always)
     private static func nextSpecial(_ utf8: UnsafeBufferPointer<UInt8>, from start: Int) -> Int? {
         let raw = UnsafeRawBufferPointer(utf8)
@@ -102,17 +120,20 @@ extension [UInt8] {
             let escapes = word ^ ones &* 0x5c
             let deletes = word ^ ones &* 0x7f
             let separators = word ^ ones &* 0xe2
+            let c1 = word ^ ones &* 0xc2
             let controls = (word &- ones &* 0x20) & ~word
             let found =
                 ((quotes &- ones) & ~quotes | (escapes &- ones) & ~escapes | (deletes &- ones) & ~deletes
-                    | (separators &- ones) & ~separators | controls) & high
+                    | (separators &- ones) & ~separators | (c1 &- ones) & ~c1 | controls) & high
             // Exact up to the lowest one found.
             if found != 0 { return index + found.trailingZeroBitCount / 8 }
             index += 8
         }
         while index < raw.count {
             let byte = raw[index]
-            if byte < 0x20 || byte == 0x22 || byte == 0x5c || byte == 0x7f || byte == 0xe2 { return index }
+            if byte < 0x20 || byte == 0x22 || byte == 0x5c || byte == 0x7f || byte == 0xe2 || byte == 0xc2 {
+                return index
+            }
             index += 1
         }
         return nil
@@ -129,9 +150,12 @@ extension [UInt8] {
         case 0x0c: append(UInt8(ascii: "f"))
         default:
             append(contentsOf: "u00".utf8)
-            let digits: StaticString = "0123456789abcdef"
-            append(digits.utf8Start[Int(byte >> 4)])
-            append(digits.utf8Start[Int(byte & 15)])
+            append(JSONDigits.hexadecimal.utf8Start[Int(byte >> 4)])
+            append(JSONDigits.hexadecimal.utf8Start[Int(byte & 15)])
         }
     }
+}
+
+private enum JSONDigits {
+    static let hexadecimal: StaticString = "0123456789abcdef"
 }

@@ -37,12 +37,24 @@ struct SpawnedProcess {
         do throws(SystemError) { try pipes.open() } catch {
             throw SpawnError(resources: error, executable: specification.executable)
         }
-        let result = withCStrings(arguments) { arguments in
-            withCStrings(environment) { environment in
-                clinux_spawn(
-                    executable, arguments, environment, specification.workingDirectory, pipes.ends[0], pipes.ends[3],
-                    pipes.ends[5])
+        func attempt() -> clinux_spawn_result {
+            withCStrings(arguments) { arguments in
+                withCStrings(environment) { environment in
+                    clinux_spawn(
+                        executable, arguments, environment, specification.workingDirectory, pipes.ends[0],
+                        pipes.ends[3],
+                        pipes.ends[5])
+                }
             }
+        }
+        var result = attempt()
+        // Just installed: a child that somebody starts at this moment holds the file open for writing until it has
+        // become another program. That takes milliseconds; 63 of them are waited for in all.
+        var wait: UInt32 = 1000
+        while result.error == ETXTBSY, result.step == Int32(CLINUX_SPAWN_EXEC.rawValue), wait <= 32_000 {
+            usleep(wait)
+            wait *= 2
+            result = attempt()
         }
         guard result.error == 0 else {
             throw SpawnError(step: result.step, errno: result.error, specification: specification)

@@ -55,6 +55,8 @@ package final class ACPProcess: ACPTransport, ACPScheduler, TerminalSpawner {
             let child = try ChildProcess.spawn(specification, on: loop)
             child.onOutput = onOutput
             child.onExit = onExit
+            // One that has nothing more to say has ended, or should.
+            child.onOutputEnd = { [weak self] in self?.terminate() }
             // An agent that no longer reads can be told nothing any more.
             child.onInputError = { [weak self] _ in self?.terminate() }
             self.child = child

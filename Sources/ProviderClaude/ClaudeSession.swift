@@ -143,6 +143,8 @@ package final class ClaudeSession: ProviderSession {
             self.child = child
             processId = child.pid
             child.onOutput = { [weak self] in self?.received($0) }
+            // One that has nothing more to say has ended, or should.
+            child.onOutputEnd = { [weak child, limits] in child?.terminate(limits.teardown) }
             child.onExit = { [weak self] in self?.exited($0) }
         } catch {
             let failure =

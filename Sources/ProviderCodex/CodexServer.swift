@@ -144,6 +144,8 @@ package final class CodexServer {
                     environment: launch.environment, workingDirectory: workspace), on: loop)
             self.child = child
             child.onOutput = { [weak self] in self?.received($0) }
+            // One that has nothing more to say has ended, or should.
+            child.onOutputEnd = { [weak child, limits] in child?.terminate(limits.teardown) }
             // Strongly: its end is told to the sessions whoever else has let go of it.
             child.onExit = { self.exited($0) }
             // Who no longer reads can be told nothing any more.

@@ -27,14 +27,29 @@ final class PeerIdentity {
         if state == .unknown {
             state = .other
             // Beyond loopback the other end is not in this machine's table.
-            if peer.isLoopback, let local = Socket.localAddress(of: fd), local.isLoopback,
-                owners.owner(local: peer, remote: local) == geteuid()
+            if PeerIdentity.canTell, peer.isLoopback, let local = Socket.localAddress(of: fd), local.isLoopback,
+                owners.owner(local: peer, remote: local) == geteuid(), isStillConnected
             {
                 state = .own
             }
         }
         return state == .own
     }
+
+    /// As long as this end is connected nobody else's socket can have the same pair of addresses: after a reset the
+    /// peer's port could have gone to another process before the kernel was asked.
+    private var isStillConnected: Bool {
+        var storage = sockaddr_storage()
+        var length = socklen_t(MemoryLayout<sockaddr_storage>.size)
+        return withUnsafeMutablePointer(to: &storage) {
+            $0.withMemoryRebound(to: sockaddr.self, capacity: 1) { getpeername(fd, $0, &length) == 0 }
+        }
+    }
+
+    /// In a user namespace the kernel reports every user that is not mapped into it as this one (user_namespaces(7)):
+    /// who runs as it can't tell himself from others.
+    private static let overflowUser: uid_t = 65534
+    private static var canTell: Bool { geteuid() != overflowUser }
 }
 
 /// The kernel's own answer: one exact question over netlink (sock_diag(7)), or the table in /proc where netlink is not
@@ -77,7 +92,8 @@ enum ProcSocketTable {
             // sl local remote state queues timer retransmits uid timeout inode
             let fields = text.split(separator: " ", omittingEmptySubsequences: true)
             guard fields.count > 9, fields[1] == wanted.0, fields[2] == wanted.1 else { continue }
-            guard fields[9] != "0" else { return nil }
+            // One that is not connected yet is not the other end.
+            guard fields[9] != "0", fields[3] != "02" else { return nil }
             return UInt32(fields[7])
         }
         return nil

@@ -14,11 +14,28 @@ package struct MarkdownTranscript {
         var text = "# \(line(state.title ?? "Untitled session"))\n\n"
         text += "- Session: `\(state.sessionId)`\n- Provider: \(state.providerIds.joined(separator: ", "))\n"
         text += "- Folder: `\(line(state.workspace))`\n- Begun: \(state.createdAt), last event: \(state.updatedAt)\n"
-        return text
+        return harmless(text)
     }
 
     /// The text of the next event; empty for those that say nothing to a reader.
-    package mutating func render(_ record: EventRecord) -> String {
+    package mutating func render(_ record: EventRecord) -> String { MarkdownTranscript.harmless(text(of: record)) }
+
+    /// It will be read in terminals and editors: nothing in it gives them orders (control characters, but for line ends and
+    /// tabs), or turns text around. The log has everything as it was.
+    private static func harmless(_ text: String) -> String {
+        var scalars = String.UnicodeScalarView()
+        for scalar in text.unicodeScalars {
+            switch scalar.value {
+            case 0x09, 0x0a: scalars.append(scalar)
+            case 0..<0x20, 0x7f..<0xa0, 0x2028, 0x2029, 0x200e, 0x200f, 0x061c, 0x202a...0x202e, 0x2066...0x2069:
+                scalars.append("\u{fffd}")
+            default: scalars.append(scalar)
+            }
+        }
+        return String(scalars)
+    }
+
+    private mutating func text(of record: EventRecord) -> String {
         let data = record.data
         func text(_ key: String) -> String { data[key]?.stringValue ?? "" }
         switch record.kind {

@@ -8,7 +8,7 @@ extension Session {
     /// Takes back a message that still waits.
     package func withdraw(_ turnId: String, by client: ClientIdentity) throws(Failure) {
         guard state.queue.contains(where: { $0.turnId == turnId }) else {
-            throw Failure(code: "turn_not_queued", message: "No message with turn \(turnId) is waiting.")
+            throw Failure(code: "turn_not_queued", message: "No message with turn \(turnId.prefix(64)) is waiting.")
         }
         try requireWritableLog()
         appendStatus("withdrawn", ["turnId": JSON(turnId)], by: client)

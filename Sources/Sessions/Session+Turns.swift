@@ -65,6 +65,8 @@ extension Session {
     package func accept(_ message: IncomingMessage, by client: ClientIdentity) throws(Failure) -> AcceptedMessage {
         try checkForm(message)
         if let clientMessageId = message.clientMessageId, let first = state.accepted[clientMessageId] {
+            // Held in memory, it may yet be lost.
+            if first.seq > log.committedSeq { try requireWritableLog() }
             let position = state.queue.firstIndex { $0.turnId == first.turnId }
             return AcceptedMessage(
                 turnId: first.turnId, seq: first.seq, isQueued: position != nil, position: position.map { $0 + 1 },

@@ -24,6 +24,7 @@ package final class Session {
     private var isChangeAnnounced = false
     var lastActivity: Duration
     var isDeleted = false
+    private var waitingAnswers: [WaitingAnswer] = []
     /// The log was so full that events had to be refused.
     private var hasLostEvents = false
     /// One interrupt is enough for a turn.
@@ -79,8 +80,37 @@ package final class Session {
 
     /// Runs when what was appended is in the file, so that an answer which a crash could make untrue is not given. While
     /// the log can't be written, only what doesn't depend on it (an interrupt) gets here, and is answered at once.
-    package func whenAnswerable(_ body: @escaping () -> Void, orElse dropped: @escaping () -> Void) {
-        if log.failure != nil { body() } else { log.afterCommit(body, orElse: dropped) }
+    ///
+    /// - Parameter refused: runs instead when the session is deleted before that, and when the log turns out not to be
+    ///   writable and stays so for `answerLimit`: nobody can say then whether it will be kept.
+    package func whenAnswerable(_ body: @escaping () -> Void, orElse refused: @escaping (Failure) -> Void) {
+        if log.failure != nil { return body() }
+        let answer = WaitingAnswer(body, refused)
+        log.afterCommit {
+            answer.give()
+        } orElse: { [self] in
+            answer.refuse(deletedMeanwhile)
+        }
+        guard !answer.isGiven else { return }
+        waitingAnswers.removeAll(where: \.isGiven)
+        waitingAnswers.append(answer)
+    }
+
+    /// How long the answer to what was accepted just before the log failed is held back.
+    package static let answerLimit: Duration = .seconds(2)
+
+    private func refuseWaitingAnswers() {
+        let answers = waitingAnswers
+        waitingAnswers = []
+        for answer in answers {
+            answer.refuse(
+                Failure(
+                    code: "outcome_pending",
+                    message: "The session's log can't be written at the moment. What was asked is held in memory: it "
+                        + "takes effect as soon as the log can be written, and is lost if the daemon ends before that. "
+                        + "Asking again is safe only with the same clientMessageId.",
+                    recoverable: true, retryAfter: 1))
+        }
     }
 
     /// Runs what must not wait for a log that can't be written: a person who says stop is obeyed in any case.
@@ -121,6 +151,10 @@ package final class Session {
 
     private func logFailed(_ error: LogError) {
         service.observer?.session(self, failed: Session.logUnavailable(error))
+        loop.schedule(after: Session.answerLimit) { [weak self] in
+            guard let self, log.failure != nil else { return }
+            refuseWaitingAnswers()
+        }
     }
 
     package static func logUnavailable(_ error: LogError) -> Failure {
@@ -128,6 +162,12 @@ package final class Session {
             code: "log_unavailable",
             message: "The session's log can't be written: \(error). Nothing is lost; writing is tried again.",
             recoverable: true, retryAfter: 1, actions: [.retryLater])
+    }
+
+    package static func unreadable(_ error: LogError) -> Failure {
+        Failure(
+            code: "log_unavailable", message: "The session's log can't be read: \(error).", recoverable: true,
+            retryAfter: 1, actions: [.retryLater])
     }
 
     /// The log can be written again. If it had to refuse events meanwhile, nobody knows how the turn stands: it is ended.
@@ -193,5 +233,30 @@ package final class Session {
             object["turnId"] = item.turnId.map { JSON($0) }
             return .object(object)
         }
+    }
+}
+
+/// An answer that waits for the log, and is given once.
+private final class WaitingAnswer {
+    private var body: (() -> Void)?
+    private var refused: ((Failure) -> Void)?
+
+    init(_ body: @escaping () -> Void, _ refused: @escaping (Failure) -> Void) {
+        self.body = body
+        self.refused = refused
+    }
+
+    var isGiven: Bool { body == nil }
+
+    func give() {
+        let body = body
+        (self.body, refused) = (nil, nil)
+        body?()
+    }
+
+    func refuse(_ failure: Failure) {
+        let refused = refused
+        (body, self.refused) = (nil, nil)
+        refused?(failure)
     }
 }

@@ -52,6 +52,8 @@ final class MemoryFileSystem: LogFileSystem {
         var failingReads = 0
         /// The longest that one call writes.
         var longestWrite = Int.max
+        /// So many more calls change something; then the process is dead. A write is cut off somewhere by that.
+        var callsUntilDeath = Int.max
     }
 
     struct State {
@@ -62,6 +64,20 @@ final class MemoryFileSystem: LogFileSystem {
         var clock: Int64 = 1
         var faults = Faults()
         var bytesRead = 0
+        /// Calls that changed something, or tried to.
+        var changes = 0
+        /// Nothing works any more, and nothing changes any more.
+        var isDead = false
+
+        /// Counts a call that changes something; false when the process doesn't live to see its end.
+        mutating func mayChange() -> Bool {
+            guard !isDead else { return false }
+            changes += 1
+            guard faults.callsUntilDeath != .max else { return true }
+            faults.callsUntilDeath -= 1
+            if faults.callsUntilDeath < 0 { isDead = true }
+            return !isDead
+        }
 
         func path(of fd: Int32) -> String? {
             guard let inode = open[fd] else { return nil }
@@ -100,6 +116,31 @@ final class MemoryFileSystem: LogFileSystem {
             }
         }
     }
+
+    /// What the next process finds after the death of this one. Whatever the dead one still does has no effect there.
+    func afterDeath() -> MemoryFileSystem {
+        let next = MemoryFileSystem()
+        with { state in
+            state.isDead = true
+            var survivor = State()
+            survivor.files = state.files.filter { !$0.key.hasPrefix(MemoryFileSystem.nameless) }
+            survivor.nextInode = state.nextInode
+            survivor.clock = state.clock
+            next.with { $0 = survivor }
+        }
+        return next
+    }
+
+    /// Where files go that are removed while somebody has them open.
+    private static let nameless = "\0"
+
+    private static func remove(_ path: String, from state: inout State) -> Bool {
+        guard let file = state.files.removeValue(forKey: path) else { return false }
+        if state.open.values.contains(file.inode) { state.files["\(nameless)\(file.inode)"] = file }
+        return true
+    }
+
+    private static let died = SystemError(errno: EIO, operation: "live")
 
     /// The power goes and comes back: of what was not synced, an arbitrary part is there.
     func losePower(using random: inout some RandomNumberGenerator) {
@@ -147,6 +188,7 @@ final class MemoryFileSystem: LogFileSystem {
     func open(_ path: String, _ access: FileAccess) throws(SystemError) -> Int32 {
         try edit("open") { state in
             if access == .create {
+                guard state.mayChange() else { return .failure(MemoryFileSystem.died) }
                 if state.files[path] != nil { return .failure(SystemError(errno: EEXIST, operation: "open \(path)")) }
                 if state.faults.room <= 0 { return .failure(SystemError(errno: ENOSPC, operation: "open \(path)")) }
                 state.files[path] = File(inode: state.nextInode)
@@ -169,10 +211,10 @@ final class MemoryFileSystem: LogFileSystem {
         }
     }
 
-    private static func status(_ file: File) -> FileStatus {
+    private static func status(_ file: File, path: String = "") -> FileStatus {
         FileStatus(
             kind: file.kind, owner: file.owner, permissions: file.permissions, size: file.cached.count,
-            modifiedNanoseconds: file.modified, inode: file.inode)
+            modifiedNanoseconds: file.modified, inode: file.inode, links: path.hasPrefix(nameless) ? 0 : 1)
     }
 
     func status(_ fd: Int32) throws(SystemError) -> FileStatus {
@@ -180,7 +222,7 @@ final class MemoryFileSystem: LogFileSystem {
             guard let path = state.path(of: fd), let file = state.files[path] else {
                 return .failure(SystemError(errno: EBADF, operation: "fstat"))
             }
-            return .success(MemoryFileSystem.status(file))
+            return .success(MemoryFileSystem.status(file, path: path))
         }
     }
 
@@ -211,6 +253,17 @@ final class MemoryFileSystem: LogFileSystem {
     func write(_ fd: Int32, _ bytes: UnsafeRawBufferPointer, at offset: Int) throws(SystemError) -> Int {
         try edit("write") { state in
             guard let path = state.path(of: fd) else { return .failure(SystemError(errno: EBADF, operation: "write")) }
+            let isAlive = !state.isDead
+            guard state.mayChange() else {
+                // Cut off anywhere, when this is the moment.
+                let part = isAlive ? state.changes * 7919 % (bytes.count + 1) : 0
+                if part > 0 {
+                    let operation = Operation.write(offset, Array(bytes[..<part]))
+                    operation.apply(to: &state.files[path]!.cached)
+                    state.files[path]!.unsynced.append(operation)
+                }
+                return .failure(MemoryFileSystem.died)
+            }
             if state.faults.failingWrites > 0 {
                 state.faults.failingWrites -= 1
                 return .failure(SystemError(errno: EIO, operation: "write"))
@@ -230,6 +283,7 @@ final class MemoryFileSystem: LogFileSystem {
     func truncate(_ fd: Int32, to size: Int) throws(SystemError) {
         try edit("truncate", Void.self) { state in
             guard let path = state.path(of: fd) else { return .failure(SystemError(errno: EBADF, operation: "trunc")) }
+            guard state.mayChange() else { return .failure(MemoryFileSystem.died) }
             if state.faults.failingTruncates > 0 {
                 state.faults.failingTruncates -= 1
                 return .failure(SystemError(errno: EIO, operation: "ftruncate"))
@@ -245,6 +299,7 @@ final class MemoryFileSystem: LogFileSystem {
     func synchronize(_ fd: Int32) throws(SystemError) {
         try edit("sync", Void.self) { state in
             guard let path = state.path(of: fd) else { return .failure(SystemError(errno: EBADF, operation: "sync")) }
+            guard state.mayChange() else { return .failure(MemoryFileSystem.died) }
             if state.faults.failingSyncs > 0 {
                 state.faults.failingSyncs -= 1
                 state.files[path]!.unsynced = []
@@ -258,6 +313,7 @@ final class MemoryFileSystem: LogFileSystem {
 
     func synchronize(directory: String) throws(SystemError) {
         try edit("sync", Void.self) { state in
+            guard state.mayChange() else { return .failure(MemoryFileSystem.died) }
             if state.faults.failingDirectorySyncs > 0 {
                 state.faults.failingDirectorySyncs -= 1
                 return .failure(SystemError(errno: EIO, operation: "fsync"))
@@ -275,9 +331,11 @@ final class MemoryFileSystem: LogFileSystem {
 
     func rename(_ from: String, to: String) throws(SystemError) {
         try edit("rename", Void.self) { state in
+            guard state.mayChange() else { return .failure(MemoryFileSystem.died) }
             guard let file = state.files.removeValue(forKey: from) else {
                 return .failure(SystemError(errno: ENOENT, operation: "rename"))
             }
+            _ = MemoryFileSystem.remove(to, from: &state)
             state.files[to] = file
             return .success(())
         }
@@ -285,8 +343,9 @@ final class MemoryFileSystem: LogFileSystem {
 
     func remove(_ path: String) throws(SystemError) {
         try edit("remove", Void.self) { state in
-            state.files.removeValue(forKey: path) == nil
-                ? .failure(SystemError(errno: ENOENT, operation: "unlink")) : .success(())
+            guard state.mayChange() else { return .failure(MemoryFileSystem.died) }
+            return MemoryFileSystem.remove(path, from: &state)
+                ? .success(()) : .failure(SystemError(errno: ENOENT, operation: "unlink"))
         }
     }
 
@@ -294,6 +353,7 @@ final class MemoryFileSystem: LogFileSystem {
 
     func makeDirectory(_ path: String) throws(SystemError) {
         try edit("mkdir", Void.self) { state in
+            guard state.mayChange() else { return .failure(MemoryFileSystem.died) }
             if state.files[path] != nil { return .failure(SystemError(errno: EEXIST, operation: "mkdir")) }
             state.files[path] = File(inode: state.nextInode, kind: .directory, permissions: 0o700)
             state.nextInode += 1

@@ -13,7 +13,11 @@ import Testing
             (["b": 1, "a": [:]], "{\"b\":1,\"a\":{}}"),
             ("\"\\\u{8}\u{c}\n\r\t\u{1}\u{1f}\u{7f}/", #""\"\\\b\f\n\r\t\u0001\u001f\u007f/""#),
             ("é€😀", "\"é€😀\""), ("a\u{2028}b\u{2029}c", #""a\u2028b\u2029c""#),
-            ("\u{2027}\u{202a}\u{2000}\u{e000}", "\"\u{2027}\u{202a}\u{2000}\u{e000}\""),
+            // What gives orders to terminals, and what turns text around.
+            ("a\u{80}\u{9b}\u{9f}\u{a0}", "\"a\\u0080\\u009b\\u009f\u{a0}\""),
+            ("\u{200e}\u{200f}\u{202a}\u{202e}\u{202f}", "\"\\u200e\\u200f\\u202a\\u202e\u{202f}\""),
+            ("\u{2065}\u{2066}\u{2069}\u{206a}", "\"\u{2065}\\u2066\\u2069\u{206a}\""),
+            ("\u{2027}\u{202f}\u{2000}\u{e000}", "\"\u{2027}\u{202f}\u{2000}\u{e000}\""),
             ("\0", #""\u0000""#),
         ] as [(JSON, String)])
     func writes(_ value: JSON, _ text: String) {
@@ -21,7 +25,9 @@ import Testing
     }
 
     /// A special character at each place within and around a step of eight bytes.
-    @Test(arguments: ["\"", "\\", "\n", "\u{7f}", "\u{2028}", "\u{2027}", "é", "\u{1}", "â", "\u{fffd}"])
+    @Test(arguments: [
+        "\"", "\\", "\n", "\u{7f}", "\u{2028}", "\u{2027}", "\u{9b}", "\u{2069}", "é", "\u{1}", "â", "\u{fffd}",
+    ])
     func specialCharactersAtEveryPlace(_ special: String) throws {
         for before in 0..<20 {
             for after in 0..<20 {

@@ -38,6 +38,50 @@ import Testing
         #expect(seen.output.count == 3_000_000)
     }
 
+    /// Right after an installation somebody may still hold the program's file open for writing (ETXTBSY).
+    @Test func aProgramThatIsStillBeingWrittenIsWaitedFor() throws {
+        let path = "/tmp/codeai-hub-busy-\(getpid())"
+        let copy = try runToEnd("/bin/sh", ["-c", "cp /bin/true \(path) && chmod 700 \(path)"])
+        #expect(copy == .exited(0))
+        defer { unlink(path) }
+        let loop = try EventLoop()
+        let writer = open(path, O_WRONLY | O_CLOEXEC)
+        #expect(writer >= 0)
+        // For too long: an error that says so, after a bounded time.
+        let started = monotonicNanoseconds()
+        #expect(throws: SpawnError.self) {
+            try ChildProcess.spawn(ProcessSpecification(executable: path), on: loop)
+        }
+        #expect(monotonicNanoseconds() - started >= 60_000_000)
+        // For a moment: it starts. The other thread closes the file meanwhile.
+        var thread = pthread_t()
+        let box = UnsafeMutablePointer<Int32>.allocate(capacity: 1)
+        box.initialize(to: writer)
+        defer { box.deallocate() }
+        pthread_create(
+            &thread, nil,
+            { argument in
+                usleep(5000)
+                close(argument!.assumingMemoryBound(to: Int32.self).pointee)
+                return nil
+            }, box)
+        let child = try ChildProcess.spawn(ProcessSpecification(executable: path), on: loop)
+        pthread_join(thread, nil)
+        let seen = Observer(child)
+        #expect(runUntil(loop) { !seen.exits.isEmpty })
+        #expect(seen.exits == [.exited(0)])
+    }
+
+    private func runToEnd(_ program: String, _ arguments: [String]) throws -> Processes.ExitStatus? {
+        let loop = try EventLoop()
+        let child = try ChildProcess.spawn(
+            ProcessSpecification(executable: program, arguments: arguments, environment: ["PATH": "/usr/bin:/bin"]),
+            on: loop)
+        let seen = Observer(child)
+        _ = runUntil(loop) { !seen.exits.isEmpty }
+        return seen.exits.first
+    }
+
     @Test func inputIsWrittenAndEnds() throws {
         let loop = try EventLoop()
         let child = try ChildProcess.spawn(shell("cat"), on: loop)

@@ -288,7 +288,10 @@ private final class FixedOwner: SocketOwnerLookup {
         access.add(listener: try #require(SocketAddress(numericHost: "127.0.0.1", port: 80)))
         let listener = try Socket.listen(on: try #require(SocketAddress(numericHost: "127.0.0.1", port: 0)))
         defer { Socket.close(listener) }
-        let identity = PeerIdentity(fd: listener, peer: try #require(SocketAddress(numericHost: peer, port: 5)))
+        // Any connected socket of this machine.
+        let connected = try Socket.connect(to: try #require(Socket.localAddress(of: listener)))
+        defer { Socket.close(connected) }
+        let identity = PeerIdentity(fd: connected, peer: try #require(SocketAddress(numericHost: peer, port: 5)))
         var parser = HTTPRequestParser()
         let request = Array("GET / HTTP/1.1\r\nHost: localhost\r\n\r\n".utf8)
         let head = try request.withUnsafeBytes { bytes -> HTTPRequestHead in

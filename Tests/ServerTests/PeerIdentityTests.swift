@@ -57,6 +57,26 @@ let geteuidValue = geteuid()
         #expect(ProcSocketTable.owner(local: pair.clientAddress, remote: pair.serverAddress) == nil)
     }
 
+    /// After a reset the peer's port is free: whoever takes it is not the one who sent the request.
+    @Test func aPeerThatIsGoneIsNobody() throws {
+        final class Everybody: SocketOwnerLookup {
+            func owner(local: SocketAddress, remote: SocketAddress) -> UInt32? { geteuid() }
+        }
+        let pair = try Pair(host: "127.0.0.1")
+        defer { Socket.close(pair.listener) }
+        var accepted: Int32 = -1
+        for _ in 0..<1000 where accepted < 0 {
+            accepted = accept(pair.listener, nil, nil)
+            if accepted < 0 { usleep(1000) }
+        }
+        defer { Socket.close(accepted) }
+        #expect(PeerIdentity(fd: accepted, peer: pair.clientAddress).isOwnProcess(Everybody()))
+        var linger = linger(l_onoff: 1, l_linger: 0)
+        setsockopt(pair.client, SOL_SOCKET, SO_LINGER, &linger, socklen_t(MemoryLayout<Glibc.linger>.size))
+        Socket.close(pair.client)
+        #expect(!PeerIdentity(fd: accepted, peer: pair.clientAddress).isOwnProcess(Everybody()))
+    }
+
     /// Another user really is another user; needs the right to become one.
     @Test(.enabled(if: geteuidValue == 0)) func otherUsersAreAskedForTheToken() throws {
         let server = try ServerUnderTest { _, responder in responder.respond(status: 200) }

@@ -26,7 +26,7 @@ CODES = {
     426: ["upgrade_required"],
     429: ["too_many_requests", "too_many_failures"],
     500: ["internal_error"],
-    503: ["log_unavailable", "shutting_down", "too_many_clients"],
+    503: ["log_unavailable", "outcome_pending", "shutting_down", "too_many_clients"],
     507: ["no_room"],
 }
 STATUS_OF = {code: status for status, codes in CODES.items() for code in codes}
@@ -109,7 +109,7 @@ route("GET", "/status", "getStatus", "Everything about the daemon", {200: ("The 
     "providerProblems": array(ref("ManifestProblem")),
     "recoveries": array(obj({
         "sessionId": text(), "finding": known("torn_tail", "damaged_line", "sequence", "gap", "unreadable",
-                                              "untrusted_file", "index"),
+                                              "untrusted_file", "index", "cut_short", "removed", "added"),
         "offset": whole(), "bytes": whole(), "detail": text(), "foundAt": TIME, "keptIn?": text()}),
         "Damages found in logs"),
     "configuration": obj({
@@ -178,6 +178,8 @@ route("POST", "/providers/{providerId}/login", "loginProvider", "How to log in",
 _record = ("The session as it is now", ref("SessionRecord"))
 _start = "provider_not_found provider_not_installed provider_disabled provider_too_old unknown_adapter"
 _gone = "session_not_found log_unavailable"
+# Of what is answered only when the log has kept it.
+_kept = _gone + " outcome_pending"
 _of_session = [
     "getSession", "changeSession", "sendMessage", "interruptSession", "stopSession", "pauseSession", "resumeSession",
     "retryTurn", "switchProvider", "orderQueue", "getEvents", "exportSession", "forkSession", "deleteSession"]
@@ -191,7 +193,7 @@ route("GET", "/sessions", "listSessions", "Sessions, newest first",
              "q": text("What the title must contain, upper and lower case alike")},
       errors="session_not_found", tag="sessions")
 route("POST", "/sessions", "createSession", "Begin a session", {201: _record}, body=obj(given(CREATE)),
-      errors=_start + " workspace_not_found shutting_down log_unavailable", links=_links, tag="sessions",
+      errors=_start + " workspace_not_found shutting_down log_unavailable outcome_pending", links=_links, tag="sessions",
       example={"providerId": "echo", "workspace": "/", "title": "First steps"},
       description="The provider's process starts with the first message.")
 route("GET", "/sessions/{id}", "getSession", "One session with its newest messages", {200: _record}, errors=_gone, tag="sessions")
@@ -199,7 +201,7 @@ route("PATCH", "/sessions/{id}", "changeSession", "Rename, tag, or set it to som
       body={**obj(given({"title?": TITLE, "tags?": TAGS, **CHOICE, "providerIds?": array(PROVIDER, minItems=1, maxItems=16),
                         "budgetUsd?": number("0 for no limit; null for what the settings say", minimum=0, maximum=1_000_000)})),
             "minProperties": 1},
-      errors=_gone + " provider_not_found provider_not_installed provider_disabled provider_too_old", tag="sessions",
+      errors=_kept + " provider_not_found provider_not_installed provider_disabled provider_too_old", tag="sessions",
       example={"title": "Second steps"})
 route("DELETE", "/sessions/{id}", "deleteSession", "Delete a session", {204: ("Its log is among the backups", None)},
       errors=_gone, tag="sessions")
@@ -207,26 +209,26 @@ route("POST", "/sessions/{id}/messages", "sendMessage", "Say something", {202: (
       body={**obj(given(MESSAGE)), "anyOf": [
           {"required": ["content"], "properties": {"content": {"type": "string", "minLength": 1}}},
           {"required": ["attachments"], "properties": {"attachments": {"type": "array", "minItems": 1}}}]},
-      errors=_gone + " busy budget_exceeded shutting_down payload_too_large provider_not_found provider_not_installed "
+      errors=_kept + " busy budget_exceeded shutting_down payload_too_large provider_not_found provider_not_installed "
       "provider_disabled provider_too_old", tag="sessions", links=_turn_links, example={"content": "hello", "clientMessageId": "1"})
 route("DELETE", "/sessions/{id}/messages/{turnId}", "withdrawMessage", "Take back a message that waits",
-      {204: ("It will not be sent", None)}, errors=_gone + " turn_not_queued", tag="sessions")
+      {204: ("It will not be sent", None)}, errors=_kept + " turn_not_queued", tag="sessions")
 route("POST", "/sessions/{id}/interrupt", "interruptSession", "Interrupt the running turn",
-      {202: ("False when nothing runs", obj({"interrupting": yes_no()}))}, errors=_gone, tag="sessions")
+      {202: ("False when nothing runs", obj({"interrupting": yes_no()}))}, errors=_kept, tag="sessions")
 route("POST", "/sessions/{id}/stop", "stopSession", "Interrupt, give up a parked turn, end the provider's process",
-      {202: ("It ends", NOTHING)}, errors=_gone, tag="sessions")
+      {202: ("It ends", NOTHING)}, errors=_kept, tag="sessions")
 route("POST", "/sessions/{id}/pause", "pauseSession", "No turn begins until it is resumed", {202: ("Paused", NOTHING)},
-      errors=_gone, tag="sessions")
+      errors=_kept, tag="sessions")
 route("POST", "/sessions/{id}/resume", "resumeSession", "End a pause, release a held queue, give up a parked turn",
-      {202: ("It goes on", NOTHING)}, errors=_gone, tag="sessions")
+      {202: ("It goes on", NOTHING)}, errors=_kept, tag="sessions")
 route("PATCH", "/sessions/{id}/queue", "orderQueue", "Have what waits come in another order", {200: _record},
-      body=obj(QUEUE), errors=_gone + " turn_not_queued", tag="sessions")
+      body=obj(QUEUE), errors=_kept + " turn_not_queued", tag="sessions")
 route("POST", "/sessions/{id}/retry", "retryTurn", "Try the message of the turn again that failed or was interrupted",
       {202: ("Now, or parked", {"application/json": {"oneOf": [ref("Accepted"), obj({"parked": ref("Parked")})]}})},
-      body=obj(given(RETRY)), errors=_gone + " nothing_to_retry shutting_down", tag="sessions",
+      body=obj(given(RETRY)), errors=_kept + " nothing_to_retry shutting_down", tag="sessions",
       description="`after` and `at` exclude each other, and both mean `later`.")
 route("POST", "/sessions/{id}/provider", "switchProvider", "Go on with another provider", {200: _record},
-      body=obj(given(SWITCH)), errors=_gone + " " + _start, tag="sessions", example={"providerId": "echo"})
+      body=obj(given(SWITCH)), errors=_kept + " " + _start, tag="sessions", example={"providerId": "echo"})
 route("POST", "/sessions/{id}/fork", "forkSession", "Go on from one of its events in a copy",
       {201: ("The copy", ref("SessionRecord"))}, body=obj(given(FORK)), errors=_gone + " busy shutting_down no_room", tag="sessions")
 route("GET", "/sessions/{id}/events", "getEvents", "The log",
@@ -248,14 +250,14 @@ route("POST", "/sessions/{id}/permissions/{requestId}", "answerPermission", "Ans
       body={**obj(given(PERMISSION)), "anyOf": [
           {"required": ["optionId"], "properties": {"optionId": {"type": "string"}}},
           {"required": ["outcome"], "properties": {"outcome": {"type": "string"}}}]},
-      errors=_gone + " request_not_found already_resolved", tag="sessions", example={"optionId": "allow"})
+      errors=_kept + " request_not_found already_resolved", tag="sessions", example={"optionId": "allow"})
 route("POST", "/sessions/{id}/questions/{requestId}", "answerQuestion", "Answer a question",
       {200: ("The first valid answer counts", obj({
           "requestId": text(), "outcome": one_of("answered", "declined"), "answers?": ref("Answers")}))},
       body={**obj(given(QUESTION)), "anyOf": [
           {"required": ["answers"], "properties": {"answers": {"type": "object"}}},
           {"required": ["outcome"], "properties": {"outcome": {"type": "string"}}}]},
-      errors=_gone + " request_not_found already_resolved", tag="sessions", example={"answers": {"q1": "yes"}})
+      errors=_kept + " request_not_found already_resolved", tag="sessions", example={"answers": {"q1": "yes"}})
 route("GET", "/sessions/importable", "listImportable", "Sessions that the providers' own programs keep",
       {200: ("Newest first", obj({"sessions": array(ref("Importable"))}))},
       query={"provider": PROVIDER, "limit": LIMIT}, errors="provider_not_found busy", tag="sessions")

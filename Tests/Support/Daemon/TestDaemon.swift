@@ -23,6 +23,12 @@ package final class TestDaemon: @unchecked Sendable {
     package var hasHonestLogs = true
     /// What the daemon finds open from descriptor 3 on, as from a service manager.
     package var descriptors: [Int32] = []
+    /// What is started.
+    package var program = TestDaemon.executable
+    /// A program, and its arguments, that becomes the daemon's.
+    package var launcher: [String] = []
+    /// For a daemon of another user.
+    package var sendsToken = false
 
     private struct State {
         var pid: Int32 = 0
@@ -114,7 +120,7 @@ package final class TestDaemon: @unchecked Sendable {
         defer { posix_spawnattr_destroy(&attributes) }
         posix_spawnattr_setflags(&attributes, Int16(POSIX_SPAWN_SETPGROUP))
         var environment = self.environment
-        var words = [TestDaemon.executable] + arguments
+        var words = launcher + [program] + arguments
         if !descriptors.isEmpty {
             environment["LISTEN_FDS"] = environment["LISTEN_FDS"] ?? "\(descriptors.count)"
             // Nobody but the process itself knows its number beforehand.
@@ -126,7 +132,7 @@ package final class TestDaemon: @unchecked Sendable {
         var pid: pid_t = 0
         let error = posix_spawn(&pid, words[0], &actions, &attributes, &argv, &envp)
         guard error == 0 else {
-            throw TestFailure("cannot start \(TestDaemon.executable): \(String(cString: strerror(error)))")
+            throw TestFailure("cannot start \(words[0]): \(String(cString: strerror(error)))")
         }
         state.withLock { $0.pid = pid }
         CleanUp.add(pid)
@@ -251,6 +257,9 @@ package final class TestDaemon: @unchecked Sendable {
         var head = "\(method) \(path) HTTP/1.1\r\n"
         if !headers.contains(where: { $0.0.lowercased() == "host" }) { head += "Host: \(authority)\r\n" }
         for (name, value) in headers { head += "\(name): \(value)\r\n" }
+        if sendsToken, !headers.contains(where: { $0.0.lowercased() == "authorization" }) {
+            head += "Authorization: Bearer \(token ?? "")\r\n"
+        }
         if let bytes {
             if !headers.contains(where: { $0.0.lowercased() == "content-type" }) {
                 head += "Content-Type: application/json\r\n"
