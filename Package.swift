@@ -15,7 +15,8 @@ let package = Package(
             name: "CoreInternals",
             targets: [
                 "Base", "JSON", "EventLoop", "HTTP1", "WebSocket", "HubProtocol", "EventLog", "API", "Server",
-                "ProviderClaude", "ProviderCodex", "ProviderACP", "Providers", "Sessions", "Configuration",
+                "ProviderClaude", "ProviderCodex", "ProviderACP", "Providers", "Search", "Sessions",
+                "Configuration",
             ]),
     ],
     targets: [
@@ -25,6 +26,7 @@ let package = Package(
         .systemLibrary(name: "COpenSSL", pkgConfig: "libcrypto", providers: [.apt(["libssl-dev"])]),
         .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
         .systemLibrary(name: "CBzip2", providers: [.apt(["libbz2-dev"])]),
+        .systemLibrary(name: "CSQLite", pkgConfig: "sqlite3", providers: [.apt(["libsqlite3-dev"])]),
 
         // Foundations
         .target(name: "Base", dependencies: ["CLinux"]),
@@ -44,6 +46,8 @@ let package = Package(
         // Services
         .target(name: "Configuration", dependencies: ["Base", "JSON"]),
         .target(name: "EventLog", dependencies: ["Base", "JSON", "HubProtocol", "EventLoop"]),
+        .target(
+            name: "Search", dependencies: ["Base", "CSQLite", "JSON", "HubProtocol", "EventLoop", "EventLog"]),
         .target(
             name: "Providers",
             dependencies: ["Base", "JSON", "HubProtocol", "EventLoop", "Processes", "Redaction"],
@@ -78,7 +82,7 @@ let package = Package(
             name: "API",
             dependencies: [
                 "Base", "CAssets", "JSON", "Digests", "HubProtocol", "EventLoop", "EventLog", "HTTP1", "WebSocket",
-                "Server",
+                "Search", "Server",
                 "Sessions", "Providers", "Configuration",
             ]),
         .target(
@@ -96,8 +100,8 @@ let package = Package(
             name: "Daemon",
             dependencies: [
                 "Base", "CLinux", "JSON", "HubProtocol", "EventLoop", "Processes", "Configuration", "EventLog",
-                "Providers", "ProviderClaude", "ProviderCodex", "ProviderACP", "EchoAgent", "Redaction", "Sessions",
-                "Archives", "Backups", "Server", "API",
+                "Providers", "ProviderClaude", "ProviderCodex", "ProviderACP", "EchoAgent", "Redaction", "Search",
+                "Sessions", "Archives", "Backups", "Server", "API",
             ]),
         .executableTarget(name: "codeai-hub-core", dependencies: ["Daemon"]),
         .executableTarget(name: "codeai-hub", dependencies: ["Terminal"]),
@@ -164,6 +168,9 @@ let package = Package(
                 "Sessions", "EventLog", "Providers", "HubProtocol", "JSON", "Base", "EventLoop", "TestSupport",
             ]),
         .testTarget(
+            name: "SearchTests",
+            dependencies: ["Search", "EventLog", "HubProtocol", "JSON", "Base", "EventLoop", "TestSupport"]),
+        .testTarget(
             name: "ServerTests",
             dependencies: ["Server", "HTTP1", "WebSocket", "EventLoop", "Base", "CLinux", "TestSupport", "TestPeer"]),
         .testTarget(
@@ -188,7 +195,7 @@ let package = Package(
 )
 
 // One set of compiler settings for every Swift target, each with its reason.
-let cTargets: Set = ["CAssets", "CBzip2", "CLinux", "COpenSSL", "CZlib"]
+let cTargets: Set = ["CAssets", "CBzip2", "CLinux", "COpenSSL", "CSQLite", "CZlib"]
 for target in package.targets where !cTargets.contains(target.name) {
     target.swiftSettings = [
         // Dynamic dispatch through `any` is visible where it happens.

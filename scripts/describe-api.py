@@ -46,7 +46,8 @@ def parameters(route):
                           "schema": moved(routes.PARAMETERS[part[1:-1]])})
     for place, members in (("query", route["query"]), ("header", route["headers"])):
         for name, schema in members.items():
-            found.append({"name": name, "in": place, "schema": moved(schema)})
+            needed = {"required": True} if name.endswith("!") else {}
+            found.append({"name": name.rstrip("!"), "in": place, **needed, "schema": moved(schema)})
     return found
 
 

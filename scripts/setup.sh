@@ -33,6 +33,7 @@ find_missing() {
     need libssl-dev has_header openssl/evp.h
     need zlib1g-dev has_header zlib.h
     need libbz2-dev has_header bzlib.h
+    need libsqlite3-dev has_header sqlite3.h
     need pkg-config have pkg-config
     if $for_tests; then
         need git have git

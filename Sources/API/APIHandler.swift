@@ -46,6 +46,7 @@ package final class APIHandler: HTTPHandler {
         addImportRoutes(to: &router)
         addSessionRoutes(to: &router)
         addUsageRoutes(to: &router)
+        addSearchRoutes(to: &router)
         addTicketRoutes(to: &router)
     }
 

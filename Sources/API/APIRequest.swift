@@ -60,7 +60,7 @@ extension Failure {
         case "unsupported_media_type": 415
         case "wrong_host": 421
         case "too_many_requests": 429
-        case "log_unavailable", "outcome_pending", "shutting_down", "too_many_clients": 503
+        case "log_unavailable", "outcome_pending", "search_unavailable", "shutting_down", "too_many_clients": 503
         default: 500
         }
     }

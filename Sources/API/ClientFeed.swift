@@ -178,6 +178,11 @@ final class ClientFeed {
             return sendResync(cursor.sessionId, reason, lastSeq: lastSeq ?? 0)
         }
         replays.removeAll { $0.sessionId == cursor.sessionId }
+        // Of thousands that a client has whole, none need be opened to say so.
+        if cursor.after == state.lastSeq, hub.service.loaded[cursor.sessionId] == nil {
+            met[cursor.sessionId] = JSON(cursor.after)
+            return
+        }
         replays.append(cursor)
     }
 

@@ -44,8 +44,11 @@ extension APIHandler {
         information["memory"] = ["rss": JSON(core.residentMemory)]
         information["children"] = .array(core.children.map(\.json))
         let recoveries = service.store.recoveries.map { JSON.object($0.json) }
+        let sessions = service.overview(newest: hub.limits.snapshotSessions)
         return [
-            "core": .object(information), "sessions": .array(service.states.map { .object(service.record(of: $0)) }),
+            "core": .object(information), "sessionsTotal": JSON(service.count),
+            "sessionsOmitted": JSON(service.count - sessions.count),
+            "sessions": .array(sessions.map { .object(service.record(of: $0.state)) }),
             "providers": .array(providers.records), "providerProblems": .array(providers.problems),
             "recoveries": .array(recoveries), "configuration": .object(core.configuration),
         ]

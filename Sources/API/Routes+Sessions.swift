@@ -95,28 +95,18 @@ extension APIHandler {
 
     private func listSessions(_ request: APIRequest) throws(Failure) -> APIReply {
         let limit = try request.query.number("limit", in: 1...1000) ?? 100
-        let status = try request.query.string("status")
-        if let status, SessionState.Status(rawValue: status) == nil {
-            throw Failure(
-                code: "invalid_request", message: "status is idle, running, waiting, failed or parked.",
-                details: ["field": "status"])
-        }
-        let text = try request.query.string("q")?.lowercased()
-        var states = service.states
-        if let status { states = states.filter { $0.status.rawValue == status } }
-        if let text { states = states.filter { ($0.title ?? "").lowercased().contains(text) } }
-        if let after = try request.query.string("after") {
-            guard let index = states.firstIndex(where: { $0.sessionId == after }) else {
+        var filter = SessionService.ListFilter(text: try request.query.string("q"))
+        if let name = try request.query.string("status") {
+            guard let status = SessionState.Status(rawValue: name) else {
                 throw Failure(
-                    code: "session_not_found",
-                    message: "after is no session of this list (any more): begin again without it.",
-                    details: ["field": "after"])
+                    code: "invalid_request", message: "status is idle, running, waiting, failed or parked.",
+                    details: ["field": "status"])
             }
-            states.removeFirst(index + 1)
+            filter.status = status
         }
-        let page = states.prefix(limit)
+        let (page, hasMore) = try service.list(after: request.query.string("after"), limit: limit, filter)
         var answer: JSONObject = ["sessions": .array(page.map { .object(service.record(of: $0)) })]
-        if states.count > limit { answer["next"] = page.last.map { JSON($0.sessionId) } }
+        if hasMore { answer["next"] = page.last.map { JSON($0.sessionId) } }
         return .json(200, .object(answer))
     }
 

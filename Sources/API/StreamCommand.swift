@@ -103,6 +103,10 @@ struct StreamCommand {
             return CommandReply()
         case "session:history":
             return CommandReply(try SessionCommands.history(fields, in: session(client)))
+        case "search":
+            let hub = client.hub
+            let search = try SearchCommand(fields)
+            return CommandReply { done throws(Failure) in try search.run(hub) { done($0.map { .object($0) }) } }
         case "permission:respond":
             let session = try session(client)
             return CommandReply(

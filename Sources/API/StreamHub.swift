@@ -3,6 +3,7 @@ package import EventLog
 package import EventLoop
 package import HubProtocol
 package import JSON
+package import Search
 package import Server
 package import Sessions
 package import WebSocket
@@ -30,10 +31,10 @@ extension HubContext {
 /// Fans what happens out to the clients: encodes each frame once and offers it to every feed.
 package final class StreamHub: SessionObserver {
     package struct Limits: Sendable {
-        /// For how many of the newest sessions, at most, `core:state` carries messages and streaming text.
+        /// How many of the newest sessions `core:state` and `/status` show, beside those that are not at rest.
         package var snapshotSessions = 100
         /// Bytes of messages in `core:state`; those of the newest sessions come first.
-        package var snapshotBytes = 4 << 20
+        package var snapshotBytes = 1 << 20
         /// Milliseconds that a new client's first frame is waited for before it counts as silent. On a loaded machine a
         /// client may need that long to send what it has ready.
         package var helloGrace = 1000
@@ -46,6 +47,8 @@ package final class StreamHub: SessionObserver {
     let context: any HubContext
     /// What clients can do with providers.
     weak var providers: (any ProviderDirectory)?
+    /// Nil where search is switched off.
+    package weak var search: SearchIndex?
     package var limits: Limits
     private let encoder: BroadcastEncoder
     private(set) var feeds: [ClientFeed] = []
@@ -142,13 +145,13 @@ package final class StreamHub: SessionObserver {
         var pending: [JSON] = []
         var open: [JSON] = []
         var room = limits.snapshotBytes
-        for (index, state) in service.states.enumerated() {
+        for (state, isNew) in service.overview(newest: limits.snapshotSessions) {
             var record = service.record(of: state)
             var messages: [JSON] = []
-            if index < limits.snapshotSessions, room > 0, let session = try? service.session(state.sessionId) {
+            if isNew, room > 0, let session = try? service.session(state.sessionId) {
                 messages = newestMessages(of: session, room: &room)
-                open += session.streaming
             }
+            open += service.loaded[state.sessionId]?.streaming ?? []
             record["messages"] = .array(messages)
             sessions.append(.object(record))
             pending += state.pendingJSON
@@ -156,7 +159,9 @@ package final class StreamHub: SessionObserver {
         return makeFrame(
             "core:state",
             [
-                "core": .object(context.core), "sessions": .array(sessions), "providers": .array(context.providers),
+                "core": .object(context.core), "sessionsTotal": JSON(service.count),
+                "sessionsOmitted": JSON(service.count - sessions.count), "sessions": .array(sessions),
+                "providers": .array(context.providers),
                 "providerProblems": .array(providers?.problems ?? []),
                 "settings": .object(context.settings), "pending": .array(pending), "open": .array(open),
             ])

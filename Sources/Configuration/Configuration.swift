@@ -16,7 +16,8 @@ package struct Configuration: Equatable, Sendable {
 
     package struct Stream: Equatable, Sendable {
         package var snapshotMessages = 50
-        package var snapshotBytes = 4 << 20
+        package var snapshotBytes = 1 << 20
+        package var snapshotSessions = 100
         package var maxMessageBytes = 1 << 20
         package var queueBytes = 8 << 20
         package var queueFrames = 20_000
@@ -56,6 +57,12 @@ package struct Configuration: Equatable, Sendable {
     package struct Budget: Equatable, Sendable {
         package var perDayUsd = 0.0
         package var perSessionUsd = 0.0
+    }
+
+    package struct Search: Equatable, Sendable {
+        package var enabled = true
+        package var maxTextBytes = 64 << 10
+        package var timeoutMs = 1000
     }
 
     package struct Lifecycle: Equatable, Sendable {
@@ -108,6 +115,7 @@ package struct Configuration: Equatable, Sendable {
     package var limits = Limits()
     package var sessions = Sessions()
     package var budget = Budget()
+    package var search = Search()
     package var lifecycle = Lifecycle()
     package var security = Security()
     /// By provider identifier.

@@ -112,6 +112,10 @@ package enum SettingTable {
             "stream.snapshotBytes", \.stream.snapshotBytes, 64 << 10...(256 << 20),
             "Bytes of the first frame of a stream; the oldest messages are left out to keep within it."),
         .integer(
+            "stream.snapshotSessions", \.stream.snapshotSessions, 1...100_000,
+            "Sessions, the newest, in the first frame of a stream and in the status, beside those that run, wait or are parked. Clients page through the list for more."
+        ),
+        .integer(
             "stream.maxMessageBytes", \.stream.maxMessageBytes, 1024...(64 << 20), effect: .newConnections,
             "Bytes of one frame from a client, unpacked; beyond it the connection is closed with 1009."),
         .integer(
@@ -200,6 +204,18 @@ package enum SettingTable {
             "US dollars that a session may cost in its life, as perDayUsd; 0 for no limit. A session can be given a limit of its own."
         ),
 
+        .boolean(
+            "search.enabled", \.search.enabled, effect: .restart,
+            "Whether what was said in sessions can be searched, by an index in core/search.sqlite. Switched off, the index is removed at the next start."
+        ),
+        .integer(
+            "search.maxTextBytes", \.search.maxTextBytes, 1024...(1 << 20), effect: .restart,
+            "Bytes of a message, from its beginning, that can be found; of a tool call it is 1 KiB at most. What is in the index already stays as it is."
+        ),
+        .integer(
+            "search.timeoutMs", \.search.timeoutMs, 10...60_000,
+            "Milliseconds that a search may take; then it answers with what it has found."),
+
         .number(
             "lifecycle.idleShutdown", \.lifecycle.idleShutdown, 0...31_536_000,
             variable: .init(name: "CORE_SHUTDOWN_GRACE_MS", divisor: 1000),
@@ -287,6 +303,7 @@ package enum SettingTable {
         ("limits", "How much at once."),
         ("sessions", "Sessions and their logs."),
         ("budget", "What may be spent."),
+        ("search", "Finding what was said."),
         ("lifecycle", "When the daemon ends."),
         ("security", "Who may connect."),
         ("providers", "Agents, by identifier; what is left out is as the provider's manifest says."),

@@ -6,6 +6,7 @@ import EventLoop
 import HubProtocol
 import JSON
 import Providers
+import Search
 import Server
 import Sessions
 
@@ -72,6 +73,7 @@ extension Daemon {
         handler.maxClients = configuration.limits.maxClients
         handler.compresses = configuration.stream.compress
         service.settings = configured.sessions
+        search?.timeLimit = configured.configuration.search.timeoutMs
         service.setBudget(configured.budget)
         service.store.backupsToKeep = configuration.backups.keep
         catalogue.defaults = configured.sessionDefaults

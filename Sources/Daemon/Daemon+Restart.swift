@@ -7,6 +7,7 @@ import HubProtocol
 import JSON
 import Processes
 import Providers
+import Search
 import Server
 import Sessions
 import WebSocket
@@ -97,6 +98,7 @@ extension Daemon {
     private func finishRestart() {
         // Asked to stop in the last moment.
         guard successor != nil else { return closeDown(reason: "stopped while restarting") }
+        search?.stop()
         let isComplete = service.store.stop()
         log.log(isComplete ? .info : .error, "handing over", ["logsComplete": JSON(isComplete)])
         marker?.end()

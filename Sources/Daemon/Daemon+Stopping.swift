@@ -5,6 +5,7 @@ import Glibc
 import JSON
 import Processes
 import Providers
+import Search
 import Server
 import Sessions
 import WebSocket
@@ -34,6 +35,7 @@ extension Daemon {
         hub.closeAll(reason: reason, code: .goingAway)
         server.shutdown(grace: .seconds(2)) { [self] in
             subreaper.killAdopted()
+            search?.stop()
             let isComplete = service.store.stop()
             log.log(isComplete ? .info : .error, "stopped", ["logsComplete": JSON(isComplete)])
             marker?.end()

@@ -9,6 +9,7 @@ import JSON
 import Processes
 import Providers
 import Redaction
+import Search
 import Server
 import Sessions
 import WebSocket
@@ -31,6 +32,8 @@ final class Daemon: HubContext, CoreControl {
     let instance: SingleInstance
     let endpoint: EndpointFile
     let subreaper: Subreaper
+    /// Nil where it is switched off.
+    var search: SearchIndex?
     private(set) var handler: APIHandler!
     var diagnosticsWorker: EventLoop?
     private var signals: SignalSource?
@@ -196,6 +199,7 @@ final class Daemon: HubContext, CoreControl {
         beginLife()
         service.holdProviders()
         service.start(continuing: launch.inheritance.hasPredecessor)
+        startSearch()
         service.store.writeIndex(every: .seconds(60))
         service.store.watchFiles(every: .seconds(5))
         do throws(SystemError) {

@@ -64,6 +64,8 @@ struct Home {
     var usage: String { path + "/core/usage.jsonl" }
     /// The person's own prices of models; need not exist.
     var prices: String { path + "/core/prices.json" }
+    /// What sessions are searched by; derived from their logs.
+    var search: String { path + "/core/search.sqlite" }
     var token: String { path + "/core/token" }
     var sessions: String { path + "/sessions" }
     var providers: String { path + "/providers" }

@@ -10,6 +10,7 @@ import HubProtocol
 import JSON
 import Providers
 import Redaction
+import Search
 import Server
 import Sessions
 import WebSocket
@@ -82,7 +83,15 @@ struct Settings {
     var hub: StreamHub.Limits {
         var limits = StreamHub.Limits()
         limits.snapshotBytes = configuration.stream.snapshotBytes
+        limits.snapshotSessions = configuration.stream.snapshotSessions
         return limits
+    }
+
+    var search: SearchSettings {
+        var settings = SearchSettings()
+        settings.textBytes = configuration.search.maxTextBytes
+        settings.timeLimit = configuration.search.timeoutMs
+        return settings
     }
 
     /// - Parameter port: that is listened on.

@@ -149,7 +149,7 @@ func monotonicNanoseconds() -> Int64 {
 
 /// The offset of the first line feed, if there is one.
 @inline(__always)
-func firstLineFeed(_ bytes: UnsafeRawBufferPointer) -> Int? {
+package func firstLineFeed(_ bytes: UnsafeRawBufferPointer) -> Int? {
     guard let base = bytes.baseAddress, let found = memchr(base, 0x0a, bytes.count) else { return nil }
     return UnsafeRawPointer(found) - base
 }

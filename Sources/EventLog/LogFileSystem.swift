@@ -90,7 +90,7 @@ extension LogFileSystem {
     }
 
     /// As much of the range as there is.
-    func readAll(_ fd: Int32, _ range: Range<Int>) throws(SystemError) -> [UInt8] {
+    package func readAll(_ fd: Int32, _ range: Range<Int>) throws(SystemError) -> [UInt8] {
         var failure: SystemError?
         let bytes = [UInt8](unsafeUninitializedCapacity: range.count) { buffer, count in
             let raw = UnsafeMutableRawBufferPointer(buffer)

@@ -1,5 +1,5 @@
 import Base
-import HubProtocol
+package import HubProtocol
 import JSON
 
 /// The rules of the file: names, limits, and what a line begins with.
@@ -10,7 +10,7 @@ package enum LogFormat {
     package static let headerLimit = 1 << 20
     /// The highest number of an event: what JavaScript's numbers hold, with room to go on counting.
     package static let highestSeq = 1 << 52
-    static let suffix = ".jsonl"
+    package static let suffix = ".jsonl"
     static let indexName = "index.jsonl"
 
     /// Whether an identifier can name a session's file: 1 to 64 of `A-Z a-z 0-9 _ -`. `index` is taken.
@@ -57,7 +57,7 @@ package enum LogFormat {
     private static let lineStart = UInt32(littleEndian: 0x6573_227b)
 
     /// The kind that a line of ours names near its start; nil when it isn't where we write it.
-    static func kind(ofLine line: UnsafeRawBufferPointer) -> EventKind? {
+    package static func kind(ofLine line: UnsafeRawBufferPointer) -> EventKind? {
         let mark: StaticString = "\"kind\":\""
         let length = mark.utf8CodeUnitCount
         var index = 8

@@ -168,7 +168,7 @@ enum LogIndex {
 }
 
 /// Tells damage, not malice: eight bytes at a time, so that an index of 10 MB costs a few milliseconds.
-func checksum(_ bytes: UnsafeRawBufferPointer) -> UInt64 {
+package func checksum(_ bytes: UnsafeRawBufferPointer) -> UInt64 {
     var hash: UInt64 = 0xcbf2_9ce4_8422_2325 &+ UInt64(truncatingIfNeeded: bytes.count)
     var index = 0
     while index + 8 <= bytes.count {

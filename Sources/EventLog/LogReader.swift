@@ -150,12 +150,13 @@ package struct LogReader {
         emit(.damaged(Damage(range: range, reason: reason, detail: detail)))
     }
 
-    struct Problem: Error {
-        var reason: Damage.Reason
-        var detail: String
+    package struct Problem: Error {
+        package var reason: Damage.Reason
+        package var detail: String
     }
 
-    static func record(_ line: UnsafeRawBufferPointer) -> Result<EventRecord, Problem> {
+    /// What a line says, without regard to those around it.
+    package static func record(_ line: UnsafeRawBufferPointer) -> Result<EventRecord, Problem> {
         let json: JSON
         do throws(JSONError) {
             json = try JSON.parse(line)

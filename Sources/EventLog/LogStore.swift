@@ -35,7 +35,11 @@ package final class LogStore<State: LogFold> {
     private let loop: EventLoop
     private let committer: LogCommitter
     private var logs: [String: SessionLog<State>] = [:]
-    private var entries: [String: IndexEntry] = [:]
+    private var entries: [String: IndexEntry] = [:] {
+        didSet { isIndexBehind = true }
+    }
+    /// Something has changed since the index was written.
+    private var isIndexBehind = false
     private var indexTimer: LoopTimer?
     private var watchTimer: LoopTimer?
 
@@ -301,6 +305,9 @@ package final class LogStore<State: LogFold> {
     /// The logs in memory.
     package var openLogs: [SessionLog<State>] { Array(logs.values) }
 
+    /// Bytes of a log that are committed, whether it is open or not; nil when there is none.
+    package func committedSize(of sessionId: String) -> Int? { logs[sessionId]?.size ?? entries[sessionId]?.size }
+
     func isKnown(_ sessionId: String) -> Bool { logs[sessionId] != nil || entries[sessionId] != nil }
 
     func note(_ entry: IndexEntry) { entries[entry.header.sessionId] = entry }
@@ -321,6 +328,7 @@ package final class LogStore<State: LogFold> {
             defer { fileSystem.close(fd) }
             try fileSystem.writeAll(fd, bytes, at: 0)
             try fileSystem.rename(temporary, to: indexPath)
+            isIndexBehind = false
             return true
         } catch {
             try? fileSystem.remove(temporary)
@@ -333,7 +341,9 @@ package final class LogStore<State: LogFold> {
         indexTimer?.cancel()
         indexTimer = loop.schedule(after: interval) { [weak self] in
             guard let self else { return }
-            writeIndex()
+            for log in logs.values { refreshEntry(of: log) }
+            // With thousands of sessions it has megabytes.
+            if isIndexBehind { writeIndex() }
             writeIndex(every: interval)
         }
     }

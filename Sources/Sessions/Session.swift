@@ -72,6 +72,7 @@ package final class Session {
         let record = log.append(draft, at: service.clock())
         if record.seq == 0 { hasLostEvents = true }
         if state.parked != parked { service.parkingChanged(state) }
+        if draft.kind == .turnStarted || draft.kind == .turnCompleted { service.turnChanged(self) }
         if let before { service.used(self, since: before, providerId: draft.providerId ?? state.providerId) }
         if let request { service.auditDecision(on: request, record.data, in: self) }
         service.note(record, in: self, failure: failure)
@@ -146,6 +147,7 @@ package final class Session {
         if messages != nil {
             for event in events where event.record.kind == .message { remember(event.record) }
         }
+        service.onLogGrowth(id)
         service.observer?.session(self, committed: events)
     }
 

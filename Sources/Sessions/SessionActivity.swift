@@ -160,24 +160,6 @@ extension SessionService {
     package var queuedCount: Int { loaded.values.reduce(0) { $0 + $1.state.queue.count } }
 }
 
-/// States of sessions that are not in memory otherwise, counted by status as they come and go.
-struct StoredSessions {
-    private var states: [String: SessionState] = [:]
-    private(set) var counts: [SessionState.Status: Int] = [:]
-
-    var values: Dictionary<String, SessionState>.Values { states.values }
-    var count: Int { states.count }
-
-    subscript(sessionId: String) -> SessionState? {
-        get { states[sessionId] }
-        set {
-            if let old = states[sessionId] { counts[old.status, default: 1] -= 1 }
-            if let newValue { counts[newValue.status, default: 0] += 1 }
-            states[sessionId] = newValue
-        }
-    }
-}
-
 extension EventDraft {
     /// An error that a provider reported, without the secrets it may quote.
     func cleaned(by redactor: Redactor) -> EventDraft {

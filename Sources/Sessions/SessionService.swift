@@ -24,6 +24,10 @@ package final class SessionService {
     /// What an operator wants to know; never what was said.
     package var onActivity: (SessionActivity.Event) -> Void = { _ in }
     package internal(set) var activity = SessionActivity()
+    /// A session's log has grown by what was just committed, or is there since it was imported.
+    package var onLogGrowth: (_ sessionId: String) -> Void = { _ in }
+    /// A session was deleted.
+    package var onLogRemoval: (_ sessionId: String) -> Void = { _ in }
     /// The wall clock; injected in tests.
     let clock: () -> Timestamp
     package let health: HealthBook
@@ -40,7 +44,7 @@ package final class SessionService {
     /// Those in memory.
     package private(set) var loaded: [String: Session] = [:]
     /// Those known from the last look at the disk and not in memory.
-    private var stored = StoredSessions()
+    var stored = StoredSessions()
     private var sweep: LoopTimer?
     /// Where the sessions are that providers' programs keep by themselves.
     package weak var archives: (any ArchiveSource)?
@@ -75,9 +79,9 @@ package final class SessionService {
             parkingChanged(session.state)
         }
         spending.archive.load(today: today) { stored[$0] != nil }
-        for state in stored.values where state.needsClosing {
+        for sessionId in stored.all.filter({ $0.state.needsClosing }).map(\.state.sessionId) {
             // One that can't be read now is closed when it can.
-            _ = try? load(state.sessionId)
+            _ = try? load(sessionId)
         }
         scheduleSweep()
     }
@@ -119,18 +123,23 @@ package final class SessionService {
 
     // MARK: Finding
 
-    /// The states of all sessions, the newest first.
-    package var states: [SessionState] {
-        allStates.sorted { ($0.updatedAt, $0.sessionId) > ($1.updatedAt, $1.sessionId) }
-    }
-
-    /// The same in no order, for counting.
-    package var allStates: [SessionState] { Array(stored.values) + loaded.values.map(\.shown) }
+    /// The states of all sessions in no order, for counting.
+    package var allStates: [SessionState] { stored.all.map(\.state) + loaded.values.map(\.shown) }
 
     package var count: Int { stored.count + loaded.count }
     /// Nothing runs, waits or is asked anywhere, nor is anything to be tried again later.
     package var isQuiet: Bool { parking.isEmpty && imports.isIdle && loaded.values.allSatisfy(\.isQuiet) }
-    package var activeCount: Int { loaded.values.count { $0.state.runningTurn != nil } }
+    /// Turns that run.
+    package var activeCount: Int { running.count }
+    /// The provider whose turn runs in a session, by session.
+    private var running: [String: String] = [:]
+
+    /// A session's turn began or ended.
+    func turnChanged(_ session: Session) {
+        // One that was deleted ends its turn here, too.
+        guard loaded[session.id] === session else { return }
+        running[session.id] = session.state.runningTurn?.providerId
+    }
 
     package func state(of sessionId: String) -> SessionState? { loaded[sessionId]?.shown ?? stored[sessionId] }
 
@@ -145,13 +154,17 @@ package final class SessionService {
     }
 
     /// Makes a session known whose log was adopted by the store.
-    func noteStored(_ state: SessionState) { stored[state.sessionId] = state }
+    func noteStored(_ state: SessionState) {
+        stored[state.sessionId] = state
+        onLogGrowth(state.sessionId)
+    }
 
     func load(_ sessionId: String) throws(LogError) -> Session {
         let log = try store.open(sessionId)
         let session = Session(log: log, service: self)
         stored[sessionId] = nil
         loaded[sessionId] = session
+        turnChanged(session)
         if session.state.needsClosing { session.closeAfterRestart() }
         return session
     }
@@ -231,6 +244,7 @@ package final class SessionService {
         }
         session.isDeleted = true
         loaded[sessionId] = nil
+        running[sessionId] = nil
         parking.set(sessionId, nil)
         health.trialsEnded(in: sessionId)
         if session.hasProvider {
@@ -239,6 +253,7 @@ package final class SessionService {
         }
         audit("session_deleted", by: client, session: session, details: [:])
         observer?.sessionDeleted(sessionId)
+        onLogRemoval(sessionId)
         // Its turn, if it had one, has made room.
         startWaitingTurns()
     }
@@ -262,6 +277,7 @@ package final class SessionService {
 
     private func unloadIdle() {
         let now = loop.now
+        var hasUnloaded = false
         for session in loaded.values where session.isQuiet {
             let idle = now - session.lastActivity
             if settings.stopProviderAfter > 0, idle > .seconds(settings.stopProviderAfter), session.hasProvider {
@@ -277,7 +293,9 @@ package final class SessionService {
             stored[session.id] = session.state
             loaded[session.id] = nil
             store.close(session.log)
+            hasUnloaded = true
         }
+        if hasUnloaded { releaseFreeMemory() }
     }
 
     /// Ends every provider's process, politely: a running turn gets `grace` to end by itself, then it is interrupted.
@@ -387,7 +405,7 @@ package final class SessionService {
     /// Whether the provider itself takes one more turn.
     private func hasRoom(_ providerId: String) -> Bool {
         guard let limit = providers.limits(of: providerId).maxConcurrent else { return true }
-        return loaded.values.count { $0.state.runningTurn?.providerId == providerId } < limit
+        return running.values.count { $0 == providerId } < limit
     }
 
     func turnFinished(_ session: Session, _ outcome: TurnOutcome) {

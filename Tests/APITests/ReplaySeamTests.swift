@@ -51,13 +51,13 @@ private final class SeamFixture {
     private let context = EmptyContext()
     private let providers = NoProviders()
 
-    init() throws {
+    init(_ limits: StreamHub.Limits = StreamHub.Limits()) throws {
         folder = try TemporaryFolder("seam")
         loop = try EventLoop()
         let store = try LogStore<SessionState>(
             directory: folder.path + "/sessions", backups: folder.path + "/backups", loop: loop, durability: .process)
         service = SessionService(loop: loop, store: store, providers: providers, settings: SessionSettings())
-        hub = StreamHub(service: service, context: context, encoder: BroadcastEncoder())
+        hub = StreamHub(service: service, context: context, encoder: BroadcastEncoder(), limits: limits)
         service.start()
     }
 
@@ -69,6 +69,44 @@ private final class SeamFixture {
                 EventDraft(
                     .thinking, source: .agent, data: ["content": JSON(String(repeating: "x", count: index % 900))]))
         }
+    }
+}
+
+@Suite struct ManySessionsTests {
+    /// The first frame is bounded; cursors of sessions that it doesn't show count all the same.
+    @Test func theFirstFrameShowsTheNewestAndNothingIsLost() throws {
+        var limits = StreamHub.Limits()
+        limits.snapshotSessions = 5
+        let fixture = try SeamFixture(limits)
+        let sessions = try (0..<20).map { _ in
+            try fixture.service.create(.init(providerId: "echo", workspace: "/tmp"), by: fixture.client)
+        }
+        for session in sessions { fixture.append(3, to: session) }
+        // Old, but waiting: in the frame as long as it does.
+        sessions[0].log.append(
+            EventDraft(.permissionRequested, source: .agent, data: ["requestId": "p1", "options": []]))
+        fixture.turn()
+        for session in sessions[1...] {
+            session.log.append(EventDraft(.thinking, source: .agent), at: .now)
+        }
+        fixture.turn()
+        let state = try JSON.parse(fixture.hub.stateFrame().text)["payload"]
+        let shown = (state?["sessions"]?.arrayValue ?? []).compactMap { $0["id"]?.stringValue }
+        #expect(shown == fixture.service.sessionIds.filter { shown.contains($0) })
+        #expect(shown.contains(sessions[0].id))
+        #expect((5...6).contains(shown.count))
+        #expect(state?["sessionsTotal"] == 20)
+        #expect(state?["sessionsOmitted"]?.intValue == 20 - shown.count)
+        #expect(state?["pending"]?.arrayValue?.count == 1)
+
+        let hidden = try #require(sessions.first { !shown.contains($0.id) })
+        let sink = RecordingSink()
+        let feed = ClientFeed(sink: sink, hub: fixture.hub, holds: true, awaitsHello: true)
+        fixture.hub.add(feed)
+        feed.configure(selection: .all, wantsChunks: nil, cursors: [(hidden.id, 2)])
+        fixture.append(2, to: hidden)
+        fixture.turn()
+        #expect(sink.seqs(of: hidden.id) == Array(3...hidden.log.committedSeq))
     }
 }
 

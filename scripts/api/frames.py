@@ -10,7 +10,7 @@ _ack_error = ref("Failure")
 # Each type: where its frame has a session, whether it is numbered, and the payload.
 FROM_DAEMON = {
     "core:state": ({}, obj({
-        "core": ref("Core"), "sessions": array(ref("SessionRecord")), "providers": array(ref("ProviderRecord")),
+        "core": ref("Core"), "sessions": array(ref("SessionRecord")), **SHOWN, "providers": array(ref("ProviderRecord")),
         "providerProblems": array(ref("ManifestProblem")), "settings": ref("Settings"),
         "pending": array(ref("PendingRequest")), "open": array(ref("OpenItem"))})),
     "session:created": ({"sessionId": SESSION}, ref("SessionRecord")),
@@ -76,6 +76,7 @@ FROM_CLIENTS = {
     "session:fork": {**_session, **FORK},
     "session:withdraw": {**_session, "turnId": TURN},
     "session:history": {**_session, "beforeSeq?": SEQ, "limit?": whole(minimum=1, maximum=1000)},
+    "search": SEARCH,
     "permission:respond": {**_session, "requestId": text("Of the permission"), **PERMISSION},
     "question:respond": {**_session, "requestId": text("Of the question"), **QUESTION},
     "settings:update": {"settings": SETTINGS},

@@ -262,6 +262,8 @@ defs["SessionRecord"] = obj({
     "importedFrom?": note(SESSION, "In the answer to an import: the id the log came with"),
 }, "A session as it is now")
 
+# Beside the sessions that are shown.
+SHOWN = {"sessionsTotal": whole("How many there are"), "sessionsOmitted": whole("How many of them are not shown")}
 defs["ManifestProblem"] = obj({"path": text(), "key": text(), "reason": text()})
 defs["Operation"] = obj({
     "id": text(), "operation": known("install"), "recipe": text(), "version?": text(),

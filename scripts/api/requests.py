@@ -33,6 +33,12 @@ RETRY = {
 QUEUE = {"order": array(TURN, "The first of those that wait", minItems=1, uniqueItems=True)}
 SWITCH = {"providerId": PROVIDER, **CHOICE, "retry?": yes_no("Try the turn that failed again, with this one")}
 FORK = {"atSeq?": SEQ, "title?": TITLE}
+SEARCH = {
+    "q": text("Words that must all be there; those in double quotes stand together; the last may be the beginning of one",
+              maxLength=1024),
+    "limit?": whole(minimum=1, maximum=100, default=20),
+    "after?": text("The next of the page before", pattern="^[0-9]{1,18}$"),
+    "sessionId?": text("Look in this session only")}
 SETTINGS = mapping({"type": ["object", "null"]}, "By section and name; null for a default (a merge patch, RFC 7396)")
 PERMISSION = {"optionId?": text("One of those offered; left out with outcome cancelled"),
               "outcome?": one_of("cancelled"), "message?": text("To the agent, why not")}

@@ -26,7 +26,7 @@ CODES = {
     426: ["upgrade_required"],
     429: ["too_many_requests", "too_many_failures"],
     500: ["internal_error"],
-    503: ["log_unavailable", "outcome_pending", "shutting_down", "too_many_clients"],
+    503: ["log_unavailable", "search_unavailable", "outcome_pending", "shutting_down", "too_many_clients"],
     507: ["no_room"],
 }
 STATUS_OF = {code: status for status, codes in CODES.items() for code in codes}
@@ -60,6 +60,16 @@ defs["UsageReport"] = obj({
     "today": obj({"day": DAY, "spentUsd": USD, "perDayUsd": nullable(USD), "perSessionUsd": nullable(USD)}),
     "prices": array(obj({"asOf": DAY, "source": text()})), "pricesProblem?": text()}, "What was used and what it cost")
 
+defs["SearchAnswer"] = obj({
+    "results": array(obj({
+        "sessionId": SESSION, "title": nullable(text()), "seq": note(SEQ, "Of the event, which has the whole"),
+        "kind": known("message", "title", "tool_call", "error"), "role?": ROLE, "ts": TIME,
+        "snippet": array(obj({"text": text(), "match?": always(True, "It is what was looked for")}),
+                         "One line, in parts")})),
+    "next?": text("`after` of the next page"), "timedOut?": always(True, "The time was up: there may be more"),
+    "indexing?": obj({"done": whole(), "total": whole()}, "Sessions that have been read, while that is under way")},
+    "What was found")
+
 NOTHING = obj({}, "Nothing to say")
 
 
@@ -82,6 +92,7 @@ ROUTES = []
 def route(method, path, name, summary, answers, *, query=None, headers=None, body=None, errors="", tag, description=None,
           links=None, example=None):
     """
+    query: by name; one that ends with ! must be there.
     answers: by status, (what it means, schema or {media type: schema} or None).
     body: schema or {media type: schema}; optional unless a member is required.
     errors: codes beside those that every route has.
@@ -105,8 +116,8 @@ route("GET", "/status", "getStatus", "Everything about the daemon", {200: ("The 
                      "pid": whole(minimum=1), "providerId": PROVIDER, "sessionIds": array(SESSION),
                      "rss": whole("Bytes, descendants included"), "processes": whole(minimum=1)}),
                      "The providers' processes")}),
-    "sessions": array(ref("SessionRecord")), "providers": array(ref("ProviderRecord")),
-    "providerProblems": array(ref("ManifestProblem")),
+    "sessions": array(ref("SessionRecord"), "The newest, and those that are not at rest"), **SHOWN,
+    "providers": array(ref("ProviderRecord")), "providerProblems": array(ref("ManifestProblem")),
     "recoveries": array(obj({
         "sessionId": text(), "finding": known("torn_tail", "damaged_line", "sequence", "gap", "unreadable",
                                               "untrusted_file", "index", "cut_short", "removed", "added"),
@@ -267,6 +278,12 @@ route("POST", "/sessions/import", "importSession", "Bring a session in",
             "application/x-ndjson": note(FILE, "A log, as an export gives it")},
       errors="invalid_log provider_not_found native_session_not_found not_importable busy payload_too_large shutting_down "
       "log_unavailable no_room", tag="sessions")
+route("GET", "/search", "search", "What was said in sessions, newest first",
+      {200: ("A page", ref("SearchAnswer"))},
+      query={"q!": SEARCH["q"], "limit": SEARCH["limit?"], "after": SEARCH["after?"],
+             "sessionId": note(SESSION, "Look in this session only")},
+      errors="session_not_found search_unavailable", tag="sessions",
+      description="Titles, messages, tool calls and errors. Case and accents don't count; there are no operators.")
 route("GET", "/usage", "getUsage", "What was used and what it cost", {200: ("The sums", ref("UsageReport"))},
       query={"from": note(DAY, "The first day; else 29 days before `to`"), "to": note(DAY, "The last day; else today"),
              "by": one_of("day", "provider", "session", "model")}, tag="usage")

@@ -98,8 +98,8 @@ final class Server {
     }
 
     /// The daemon on a home of its own.
-    init(daemonOn home: Home) throws {
-        try home.configure()
+    init(daemonOn home: Home, unloadAfter: Int = 3600) throws {
+        try home.configure(unloadAfter: unloadAfter)
         process = makeProcess("/usr/bin/env", home.environment + [daemonProgram, "--port", "0"], core: 0)
         process.standardOutput = FileHandle.nullDevice
         // When it doesn't start, it says why.

@@ -81,6 +81,15 @@ let allSuites: [Suite] = [
             Column("RSS later MB", "rssSettled", scale: 1e-6, digits: 1),
         ], run: { try $0.start() }),
     Suite(
+        name: "home", title: "A home of many sessions",
+        columns: [
+            Column("median ms", "ms", digits: 2), Column("worst ms", "worstMs", digits: 1),
+            Column("KB", "bytes", scale: 1e-3),
+            Column("seconds", "seconds", digits: 1), Column("MB/s of logs", "megabytesPerSecond", digits: 1),
+            Column("index MB", "indexBytes", scale: 1e-6, digits: 1), Column("of the logs", "share", digits: 3),
+            Column("RSS MB", "rss", scale: 1e-6, digits: 1),
+        ], run: { try $0.home() }),
+    Suite(
         name: "log", title: "Log append",
         columns: [
             Column("thousand events/s", "eventsPerSecond", scale: 1e-3, digits: 1),

@@ -24,6 +24,7 @@
 #include "beneath.h"
 #include "detach.h"
 #include "last_words.h"
+#include "memory.h"
 #include "peer.h"
 #include "sockets.h"
 #include "clinux_spawn.h"

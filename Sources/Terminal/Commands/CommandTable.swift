@@ -34,8 +34,24 @@ enum CommandTable {
                 Option("limit", "n", value: "N", help: "At most so many; default 20"),
                 Option("status", value: "STATUS", help: "Only those that are idle, running, waiting, failed or parked"),
                 Option("query", value: "TEXT", help: "Only those whose title contains the text"),
+                Option("after", value: "ID", help: "Go on after this session, the last one of the page before"),
             ],
-            help: "List the sessions, newest first", run: SessionCommands.list),
+            help: "List the sessions, newest first",
+            details: "With --json, next is what to give as --after for the page that follows.",
+            run: SessionCommands.list),
+        Command(
+            name: "search", arguments: [Argument(name: "TEXT", isRepeated: true)],
+            options: [
+                Option("limit", "n", value: "N", help: "At most so many, 1 to 1000; default 20"),
+                Option("session", "s", value: "ID", help: "Only in this session"),
+                Option("after", value: "CURSOR", help: "Go on after the page before, whose --json names it as next"),
+            ],
+            help: "Find what was said in the sessions, newest first",
+            details: """
+                All words must be there; "words in double quotes", which the shell must leave on, stand together; the \
+                last word may be the beginning of one. Found are titles, messages, tool calls and errors.
+                """,
+            run: SearchCommands.search),
         Command(
             name: "new",
             arguments: [

@@ -37,18 +37,25 @@ struct Connection: Sendable {
 
     /// Records of sessions, newest first, at most `limit`.
     func sessions(limit: Int, query: String = "") async throws(CommandFailure) -> [JSON] {
+        try await page(limit: limit, query: query, after: nil).sessions
+    }
+
+    /// The same after a session, and where the next page begins.
+    func page(
+        limit: Int, query: String, after: String?
+    ) async throws(CommandFailure) -> (sessions: [JSON], next: String?) {
         var found: [JSON] = []
-        var after: String?
+        var after = after
         while found.count < limit {
             var path = "/sessions?limit=\(min(100, limit - found.count))" + query
             if let after { path += "&after=\(QueryText.encode(after))" }
             let page = try await call("GET", path)
             let records = page["sessions"]?.arrayValue ?? []
             found += records
-            guard !records.isEmpty, let next = page["next"]?.stringValue, next != after else { break }
+            guard !records.isEmpty, let next = page["next"]?.stringValue, next != after else { return (found, nil) }
             after = next
         }
-        return Array(found.prefix(limit))
+        return (found, after)
     }
 
     /// The session that an ID or the beginning of one means; the last one used for nil.

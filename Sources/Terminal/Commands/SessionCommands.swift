@@ -15,10 +15,14 @@ enum SessionCommands {
         if let status = invocation.options["status"] { query += "&status=\(QueryText.encode(status))" }
         if let text = invocation.options["query"] { query += "&q=\(QueryText.encode(text))" }
         let connection = try await Connection.open(invocation, starts: true)
-        let sessions = try await connection.sessions(limit: limit, query: query)
+        var after: String?
+        if let text = invocation.options["after"] { after = try await connection.sessionId(text) }
+        let (sessions, next) = try await connection.page(limit: limit, query: query, after: after)
         let output = Output(invocation)
         if invocation.isJSON {
-            output.print(json: ["sessions": .array(sessions)])
+            var answer: JSONObject = ["sessions": .array(sessions)]
+            answer["next"] = next.map { JSON($0) }
+            output.print(json: .object(answer))
         } else if sessions.isEmpty {
             output.print("No sessions. A first one: codeai-hub new\n")
         } else {
