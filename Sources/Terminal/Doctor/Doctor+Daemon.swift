@@ -23,7 +23,7 @@ extension Doctor {
             if version != clientVersion {
                 add(
                     "daemon", .warning, "the daemon is of version \(version), this program of \(clientVersion)",
-                    mend: "codeai-hub stop && codeai-hub start")
+                    mend: "codeai-hub restart")
             }
         } catch {
             add("daemon", .problem, error.message, mend: "codeai-hub stop, or end the process; then codeai-hub start")
@@ -81,7 +81,7 @@ extension Doctor {
         if !waiting.isEmpty {
             add(
                 "config", .warning, "waits for the daemon's next start: \(waiting.joined(separator: ", "))",
-                mend: "codeai-hub stop && codeai-hub start")
+                mend: "codeai-hub restart")
         }
     }
 

@@ -71,7 +71,7 @@ extension Doctor {
         guard information.st_mode & S_IFMT == S_IFREG, information.st_uid == getuid() else {
             return add(
                 "token", .problem, "\(path) is no file of yours",
-                mend: "rm \(quoted(path)), then codeai-hub stop and codeai-hub start")
+                mend: "rm \(quoted(path)), then codeai-hub restart")
         }
         if information.st_mode & 0o077 != 0 {
             add(
@@ -83,7 +83,7 @@ extension Doctor {
         guard bytes.count(where: { $0 > 32 }) == 64 else {
             return add(
                 "token", .problem, "\(path) holds no token",
-                mend: "rm \(quoted(path)), then codeai-hub stop and codeai-hub start")
+                mend: "rm \(quoted(path)), then codeai-hub restart")
         }
         if !hasProblem("token") { add("token", .ok, "readable for you alone") }
     }
