@@ -108,7 +108,7 @@ let package = Package(
 
         // Tests
         .target(
-            name: "TestSupport", dependencies: ["Base", "CLinux", "JSON", "HubProtocol", "EventLoop"],
+            name: "TestSupport", dependencies: ["Base", "CLinux", "JSON", "HubProtocol", "EventLoop", "Configuration"],
             path: "Tests/Support"),
         // Started by tests as a subprocess, for what would disturb other tests in their own process.
         .executableTarget(

@@ -56,7 +56,8 @@ extension SettingKey {
 }
 
 extension SettingForm {
-    fileprivate var schema: JSONObject {
+    /// What a value may be, in the words of JSON Schema.
+    var schema: JSONObject {
         switch self {
         case .integer(let range):
             ["type": "integer", "minimum": JSON(range.lowerBound), "maximum": JSON(range.upperBound)]

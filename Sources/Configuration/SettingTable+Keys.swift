@@ -24,11 +24,11 @@ package struct SettingKey: Sendable {
         defaultValue = setting.get(defaults)
     }
 
-    /// For clients that build a form: `{key, type, minimum?, maximum?, choices?, default?, live, effect, privileged,
-    /// environment?, summary}`.
+    /// For clients that build a form: `{key, default?, live, effect, privileged, environment?, summary}` and what the
+    /// value may be, in the words of JSON Schema.
     package var json: JSONObject {
         var object: JSONObject = ["key": JSON(key)]
-        for (name, value) in form.description { object[name] = value }
+        for (name, value) in form.schema { object[name] = value }
         object["default"] = defaultValue
         object["live"] = JSON(effect != .restart)
         object["effect"] = JSON(effect.rawValue)
@@ -89,21 +89,6 @@ extension Configuration {
 }
 
 extension SettingForm {
-    /// The type and what it may be, in the terms of JSON.
-    fileprivate var description: JSONObject {
-        switch self {
-        case .integer(let range):
-            ["type": "integer", "minimum": JSON(range.lowerBound), "maximum": JSON(range.upperBound)]
-        case .number(let range):
-            ["type": "number", "minimum": JSON(range.lowerBound), "maximum": JSON(range.upperBound)]
-        case .boolean: ["type": "boolean"]
-        case .choice(let choices): ["type": "string", "choices": JSON(choices)]
-        case .text: ["type": "string"]
-        case .texts: ["type": "array", "items": "string"]
-        case .textMap: ["type": "object", "items": "string"]
-        }
-    }
-
     /// The value that a text on a command line or in a variable means; nil when it can't be one of this form.
     ///
     /// Lists are JSON, or words between commas; objects are JSON.

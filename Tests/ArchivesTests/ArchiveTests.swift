@@ -51,18 +51,10 @@ private final class Collector: TarReader.Receiver {
         return nil
     }
 
-    private func run(_ program: String, _ arguments: [String]) throws -> String {
-        let process = Process()
-        process.executableURL = URL(fileURLWithPath: "/usr/bin/env")
-        process.arguments = [program] + arguments
-        let pipe = Pipe()
-        process.standardOutput = pipe
-        process.standardError = pipe
-        try process.run()
-        let text = String(decoding: try pipe.fileHandleForReading.readToEnd() ?? Data(), as: UTF8.self)
-        process.waitUntilExit()
-        guard process.terminationStatus == 0 else { throw TestFailure("\(program) \(arguments): \(text)") }
-        return text
+    private func outcome(_ program: String, _ arguments: [String]) throws -> String {
+        let ended = try run(program, arguments)
+        guard ended.code == 0 else { throw TestFailure("\(program) \(arguments): \(ended.errors)") }
+        return ended.output
     }
 
     @Test(arguments: [1, 7, 511, 100_000]) func whatIsWrittenIsRead(pieces: Int) throws {
@@ -88,12 +80,12 @@ private final class Collector: TarReader.Receiver {
         let long = "a/" + String(repeating: "long-name-", count: 20) + "/end"
         let packed = try pack([file("one", "hello\n"), file(long, "far\n")])
         try Data(packed).write(to: URL(fileURLWithPath: folder.path + "/a.tar.bz2"))
-        let list = try run("tar", ["--numeric-owner", "-tvjf", folder.path + "/a.tar.bz2"])
+        let list = try outcome("tar", ["--numeric-owner", "-tvjf", folder.path + "/a.tar.bz2"])
         #expect(list.contains("-rw-r----- 0/0") && list.contains(long), "\(list)")
-        #expect(try run("tar", ["-xjOf", folder.path + "/a.tar.bz2"]) == "hello\nfar\n")
+        #expect(try outcome("tar", ["-xjOf", folder.path + "/a.tar.bz2"]) == "hello\nfar\n")
         let python =
             "import tarfile,sys; t=tarfile.open(sys.argv[1]); print([(m.name,m.size,m.mtime,m.uid) for m in t])"
-        let seen = try run("python3", ["-c", python, folder.path + "/a.tar.bz2"])
+        let seen = try outcome("python3", ["-c", python, folder.path + "/a.tar.bz2"])
         #expect(seen.contains("('one', 6, 1700000000, 0)") && seen.contains(long), "\(seen)")
     }
 
@@ -104,7 +96,7 @@ private final class Collector: TarReader.Receiver {
         try folder.write("in/sub/\(long)", "far")
         for format in ["ustar", "pax", "gnu"] {
             let path = folder.path + "/\(format).tar.bz2"
-            _ = try run("tar", ["--format=\(format)", "-cjf", path, "-C", folder.path + "/in", "one", "sub"])
+            _ = try outcome("tar", ["--format=\(format)", "-cjf", path, "-C", folder.path + "/in", "one", "sub"])
             let result = try unpack([UInt8](Data(contentsOf: URL(fileURLWithPath: path))))
             let contents = Dictionary(uniqueKeysWithValues: result.files.map { ($0.entry.path, $0.bytes) })
             #expect(contents["one"] == Array("hello".utf8) && contents["sub/" + long] == Array("far".utf8), "\(format)")
@@ -140,7 +132,7 @@ private final class Collector: TarReader.Receiver {
             t.close()
             """
         let path = folder.path + "/h.tar.bz2"
-        _ = try run("python3", ["-c", script, path])
+        _ = try outcome("python3", ["-c", script, path])
         var limits = TarReader.Limits()
         limits.entries = 100
         limits.bytes = 1_000_000

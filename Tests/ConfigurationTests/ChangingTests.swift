@@ -69,25 +69,13 @@ private func set(_ text: String, _ path: String, _ value: JSON?) -> String {
 
 /// Random texts, edited at random: as if it had been done to the value, and the rest byte for byte as it was.
 @Suite struct RandomTextEditTests {
-    private struct Generator: RandomNumberGenerator {
-        var state: UInt64
-        mutating func next() -> UInt64 {
-            // SplitMix64.
-            state &+= 0x9e37_79b9_7f4a_7c15
-            var z = state
-            z = (z ^ (z >> 30)) &* 0xbf58_476d_1ce4_e5b9
-            z = (z ^ (z >> 27)) &* 0x94d0_49bb_1331_11eb
-            return z ^ (z >> 31)
-        }
-    }
-
     private static let names = ["a", "b", "//", "a\"b", "{", "x,y", "ü", "\\"]
 
-    private func space(_ random: inout Generator) -> String {
+    private func space(_ random: inout SeededGenerator) -> String {
         ["", " ", "\n", "\n    ", "\t", "\r\n  "].randomElement(using: &random) ?? ""
     }
 
-    private func text(_ depth: Int, _ random: inout Generator) -> String {
+    private func text(_ depth: Int, _ random: inout SeededGenerator) -> String {
         let kind =
             depth == 0 ? 0 : depth > 4 ? Int.random(in: 3...6, using: &random) : Int.random(in: 0...6, using: &random)
         func padded(_ text: String) -> String { space(&random) + text + space(&random) }
@@ -121,7 +109,7 @@ private func set(_ text: String, _ path: String, _ value: JSON?) -> String {
 
     @Test func itIsAsIfDoneToTheValue() throws {
         let seed = UInt64.random(in: 0...UInt64.max)
-        var random = Generator(state: seed)
+        var random = SeededGenerator(seed: seed)
         for _ in 0..<3000 {
             let before = text(0, &random)
             let object = try #require(try JSON.parse(before).objectValue)
@@ -141,23 +129,6 @@ private func set(_ text: String, _ path: String, _ value: JSON?) -> String {
             if after == object { #expect(String(decoding: edit.text, as: UTF8.self) == before || value != nil) }
         }
     }
-}
-
-/// A valid value that differs.
-func other(than value: JSON?, _ form: SettingForm) -> JSON {
-    let candidates: [JSON] =
-        switch form {
-        case .integer(let range): [JSON(range.lowerBound), JSON(range.upperBound)]
-        case .number(let range): [JSON(range.lowerBound), JSON(range.upperBound)]
-        case .boolean: [true, false]
-        case .choice(let choices): choices.map { JSON($0) }
-        case .text(.folder): ["/tmp"]
-        case .text: ["localhost", "other"]
-        case .texts(.origin): [["https://example.com"]]
-        case .texts: [["example.com"]]
-        case .textMap: [["A": "b"]]
-        }
-    return candidates.first { $0 != value } ?? .null
 }
 
 @Suite struct SettingsPatchTests {

@@ -65,7 +65,7 @@ private final class World {
 
     /// - Returns: whether it was cut short.
     func live(seed: UInt64, callsUntilDeath: Int) throws -> Bool {
-        var random = TestSupport.SeededGenerator(seed: seed)
+        var random = SeededGenerator(seed: seed)
         files.faults.callsUntilDeath = callsUntilDeath
         let bench: Bench
         do {
@@ -86,7 +86,7 @@ private final class World {
 
     private func step(
         _ bench: Bench, _ logs: inout [String: SessionLog<Transcript>],
-        _ random: inout TestSupport.SeededGenerator
+        _ random: inout SeededGenerator
     ) {
         let chosen = logs.keys.sorted().randomElement(using: &random)
         switch Int.random(in: 0..<16, using: &random) {

@@ -1,6 +1,7 @@
 import EventLog
 import HubProtocol
 import JSON
+import TestSupport
 import Testing
 
 @Suite struct LogReaderTests {

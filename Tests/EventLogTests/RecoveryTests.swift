@@ -4,6 +4,7 @@ import EventLoop
 import Foundation
 import HubProtocol
 import JSON
+import TestSupport
 import Testing
 
 /// A store on the real file system, in a directory of its own.

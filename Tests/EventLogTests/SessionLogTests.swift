@@ -3,6 +3,7 @@ import EventLog
 import EventLoop
 import HubProtocol
 import JSON
+import TestSupport
 import Testing
 
 @Suite struct SessionLogTests {

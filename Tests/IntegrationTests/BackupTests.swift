@@ -5,40 +5,16 @@ import Testing
 
 /// Diagnostics, backups and restores with the person's tool and the real daemon.
 @Suite(.timeLimit(.minutes(3))) struct BackupTests {
-    private func tool(_ daemon: TestDaemon, _ arguments: [String]) throws -> (code: Int32, output: String) {
-        let process = Process()
-        process.executableURL = URL(fileURLWithPath: TestDaemon.programs + "/codeai-hub")
-        process.arguments = arguments
-        process.environment = daemon.environment
-        process.currentDirectoryURL = URL(fileURLWithPath: daemon.folder.path)
-        process.standardInput = FileHandle.nullDevice
-        let pipe = Pipe()
-        process.standardOutput = pipe
-        process.standardError = pipe
-        try process.run()
-        let text = String(decoding: try pipe.fileHandleForReading.readToEnd() ?? Data(), as: UTF8.self)
-        process.waitUntilExit()
-        return (process.terminationStatus, text)
-    }
-
     private func json(_ daemon: TestDaemon, _ arguments: [String]) throws -> JSON {
-        let result = try tool(daemon, arguments + ["--json"])
+        let result = try daemon.tool(arguments + ["--json"])
         guard result.code == 0, let line = result.output.split(separator: "\n").last else {
             throw TestFailure("\(arguments): \(result)")
         }
         return try JSON.parse(String(line))
     }
 
-    private func run(_ arguments: [String]) throws -> String {
-        let process = Process()
-        process.executableURL = URL(fileURLWithPath: "/usr/bin/env")
-        process.arguments = arguments
-        let pipe = Pipe()
-        process.standardOutput = pipe
-        try process.run()
-        let text = String(decoding: try pipe.fileHandleForReading.readToEnd() ?? Data(), as: UTF8.self)
-        process.waitUntilExit()
-        return text
+    private func tar(_ arguments: String...) throws -> String {
+        try run("tar", arguments).output
     }
 
     @Test func diagnosticsHelpAndTellNothing() throws {
@@ -52,7 +28,7 @@ import Testing
         try daemon.restart()
         let file = daemon.folder.path + "/d.tar.bz2"
         #expect(try json(daemon, ["diagnostics", "-o", file])["file"]?.stringValue == file)
-        let names = try run(["tar", "-tjf", file]).split(separator: "\n").map(String.init)
+        let names = try tar("-tjf", file).split(separator: "\n").map(String.init)
         for part in [
             "versions.json", "config.json", "status.json", "metrics.txt", "system.json", "home.json", "logs/core.log",
             "logs/audit.log", "logs/crash-",
@@ -60,15 +36,15 @@ import Testing
             #expect(names.contains { $0.hasPrefix("codeai-hub-diagnostics/" + part) }, "\(part) is not in \(names)")
         }
         #expect(names == names.sorted())
-        let all = try run(["tar", "-xjOf", file])
+        let all = try tar("-xjOf", file)
         let token = try #require(daemon.token)
         for words in [secret, "planted-inherited", token, "unmistakable-words", "unmistakable-title"] {
             #expect(!all.contains(words), "it has \(words)")
         }
         #expect(all.contains("\"ECHO_NOTE\":\"[secret]\"") && all.contains("SOME_API_TOKEN"))
-        let status = try JSON.parse(try run(["tar", "-xjOf", file, "codeai-hub-diagnostics/status.json"]))
+        let status = try JSON.parse(try tar("-xjOf", file, "codeai-hub-diagnostics/status.json"))
         #expect(status["sessions"]?["idle"] == 1)
-        let system = try JSON.parse(try run(["tar", "-xjOf", file, "codeai-hub-diagnostics/system.json"]))
+        let system = try JSON.parse(try tar("-xjOf", file, "codeai-hub-diagnostics/system.json"))
         #expect(
             (system["diskFreeBytes"]?.intValue ?? 0) > 0 && system["kernel"]?.stringValue?.hasPrefix("Linux") == true)
         #expect(system["limits"]?["Max open files"] != nil, "\(system)")
@@ -93,9 +69,9 @@ import Testing
 
         try daemon.turn("[[text:after]]", in: session)
         let later = try daemon.newSession()
-        let refused = try tool(daemon, ["restore", file])
-        #expect(refused.code == 1 && refused.output.contains("--stop"), "\(refused)")
-        let restored = try tool(daemon, ["restore", file, "--stop"])
+        let refused = try daemon.tool(["restore", file])
+        #expect(refused.code == 1 && refused.text.contains("--stop"), "\(refused)")
+        let restored = try daemon.tool(["restore", file, "--stop"])
         #expect(restored.code == 0, "\(restored)")
         _ = try daemon.waitForExit()
         try daemon.start()
@@ -123,8 +99,8 @@ import Testing
         #expect(try json(daemon, ["restore", "--session", String(session.prefix(8))])["id"]?.stringValue == session)
         #expect(try Array(daemon.events(session).prefix(events.count)) == events)
         #expect(agentText(try daemon.turn("[[text:again]]", in: session)) == "again")
-        let unknown = try tool(daemon, ["restore", "--session", "nothing"])
-        #expect(unknown.code == 1 && unknown.output.contains("backup --list"))
+        let unknown = try daemon.tool(["restore", "--session", "nothing"])
+        #expect(unknown.code == 1 && unknown.text.contains("backup --list"))
     }
 
     /// Killed at any moment, a restore leaves the old state or the new one.
@@ -133,7 +109,7 @@ import Testing
         let session = try daemon.newSession("echo", ["title": "old"])
         try daemon.turn("[[large:3000000]]", in: session)
         let file = daemon.folder.path + "/b.tar.bz2"
-        #expect(try tool(daemon, ["backup", "-o", file]).code == 0)
+        #expect(try daemon.tool(["backup", "-o", file]).code == 0)
         try daemon.call("PATCH", "/sessions/\(session)", ["title": "new"])
         try daemon.stop()
         var titles: Set<String> = []

@@ -77,6 +77,7 @@ extension TestDaemon {
     /// A WebSocket client that brings cursors.
     func client(_ name: String, resume: [String: Int], receiveBuffer: Int32? = nil) throws -> RawWebSocket {
         let socket = try RawWebSocket(port: port, path: "/api/v1/stream?hello=1", receiveBuffer: receiveBuffer)
+        socket.isRecorded = hasHonestLogs
         let cursors = JSONObject(members: resume.map { ($0.key, JSON($0.value)) })
         try socket.send([
             "type": "client:hello",

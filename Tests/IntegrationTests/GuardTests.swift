@@ -145,19 +145,12 @@ import Testing
     @Test(.enabled(if: geteuid() == 0, "only root can become another user")) func anotherUserNeedsTheToken() throws {
         let daemon = try TestDaemon.running()
         func asNobody(_ extra: [String]) throws -> String {
-            let process = Process()
-            process.executableURL = URL(fileURLWithPath: "/usr/bin/setpriv")
-            process.arguments =
-                [
-                    "--reuid=65534", "--regid=65534", "--clear-groups", "curl", "-s", "-m", "10", "-o", "/dev/null",
-                    "-w", "%{http_code}",
-                ]
-                + extra + ["http://\(daemon.authority)/api/v1/sessions"]
-            let pipe = Pipe()
-            process.standardOutput = pipe
-            try process.run()
-            process.waitUntilExit()
-            return String(decoding: pipe.fileHandleForReading.readDataToEndOfFile(), as: UTF8.self)
+            let arguments = [
+                "--reuid=65534", "--regid=65534", "--clear-groups", "curl", "-s", "-m", "10", "-o", "/dev/null", "-w",
+                "%{http_code}",
+            ]
+            let url = "http://\(daemon.authority)/api/v1/sessions"
+            return try run("setpriv", arguments + extra + [url]).output
         }
         #expect(try asNobody([]) == "401")
         #expect(try asNobody(["-H", "Authorization: Bearer nonsense"]) == "401")

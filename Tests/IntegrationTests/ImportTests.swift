@@ -17,26 +17,6 @@ import Testing
         try daemon.http("GET", "/api/v1/sessions/\(session)/export\(query)", within: .seconds(120))
     }
 
-    /// Runs a program to its end.
-    private func run(_ program: String, _ arguments: [String], _ environment: [String: String], in folder: String)
-        throws
-        -> (status: Int32, output: String)
-    {
-        let process = Process()
-        process.executableURL = URL(fileURLWithPath: program)
-        process.arguments = arguments
-        process.environment = environment
-        process.currentDirectoryURL = URL(fileURLWithPath: folder)
-        process.standardInput = FileHandle.nullDevice
-        let output = Pipe()
-        process.standardOutput = output
-        process.standardError = output
-        try process.run()
-        let text = output.fileHandleForReading.readDataToEndOfFile()
-        process.waitUntilExit()
-        return (process.terminationStatus, String(decoding: text, as: UTF8.self))
-    }
-
     // MARK: Claude Code alone, then here
 
     @Test func aSessionMadeByClaudeAloneGoesOnHere() throws {
@@ -58,8 +38,8 @@ import Testing
             [
                 "-p", "--session-id", native, "--allowedTools", "Bash", "--",
                 "Remember the word heron. [[tool:Bash {\"command\":\"echo outside\",\"description\":\"say\"}]] [[text:I will]]",
-            ], environment, in: workspace)
-        #expect(made.status == 0 && made.output.contains("I will"), Comment(rawValue: made.output))
+            ], environment: environment, in: workspace)
+        #expect(made.code == 0 && made.output.contains("I will"), Comment(rawValue: made.text))
 
         try daemon.start()
         let client = try daemon.client("import")
@@ -118,8 +98,8 @@ import Testing
             [
                 "exec", "--skip-git-repo-check", "--dangerously-bypass-approvals-and-sandbox",
                 "Remember the word heron. [[command:echo outside]] [[text:I will]]",
-            ], environment, in: home + "/work")
-        #expect(made.status == 0 && made.output.contains("I will"), Comment(rawValue: made.output))
+            ], environment: environment, in: home + "/work")
+        #expect(made.code == 0 && made.output.contains("I will"), Comment(rawValue: made.text))
 
         try daemon.start()
         let listed = try daemon.call("GET", "/sessions/importable?provider=codex")["sessions"]?.arrayValue ?? []
@@ -226,14 +206,11 @@ import Testing
         #expect(try asked(daemon, "application/json", bytes: 9 << 20) == 413)
         // The terminal client asks first, too.
         try daemon.folder.write("larger.jsonl", String(decoding: log("larger", bytes: 21 << 20), as: UTF8.self))
-        let refused = try run(
-            TestDaemon.programs + "/codeai-hub", ["import", "larger.jsonl"], daemon.environment,
-            in: daemon.folder.path)
-        #expect(refused.status == 1 && refused.output.contains("larger than"), Comment(rawValue: refused.output))
+        let refused = try daemon.tool(["import", "larger.jsonl"])
+        #expect(refused.code == 1 && refused.text.contains("larger than"), Comment(rawValue: refused.text))
         try daemon.folder.write("large.jsonl", String(decoding: log("second", bytes: 12 << 20), as: UTF8.self))
-        let taken = try run(
-            TestDaemon.programs + "/codeai-hub", ["import", "large.jsonl"], daemon.environment, in: daemon.folder.path)
-        #expect(taken.status == 0 && taken.output.hasPrefix("second"), Comment(rawValue: taken.output))
+        let taken = try daemon.tool(["import", "large.jsonl"])
+        #expect(taken.code == 0 && taken.output.hasPrefix("second"), Comment(rawValue: taken.text))
         #expect(try daemon.http("GET", "/health").status == 200)
     }
 
@@ -311,27 +288,24 @@ import Testing
         try daemon.settle(session)
         let native = "12345678-0000-4000-8000-000000000000"
         try daemon.folder.write(".claude/projects/-tmp/\(native).jsonl", claudeFile(bytes: 1))
-        let program = TestDaemon.programs + "/codeai-hub"
-        func hub(_ arguments: String...) throws -> (status: Int32, output: String) {
-            try run(program, arguments, daemon.environment, in: daemon.folder.path)
-        }
-        #expect(try hub("export", session, "-o", "out.jsonl").status == 0)
+        func hub(_ arguments: String...) throws -> ProgramRun { try daemon.tool(arguments) }
+        #expect(try hub("export", session, "-o", "out.jsonl").code == 0)
         #expect(daemon.folder.read("out.jsonl") == daemon.folder.read("hub/sessions/\(session).jsonl"))
         #expect(try hub("export", String(session.prefix(8)), "--format", "markdown").output.contains("## You"))
-        #expect(try hub("export", session, "--format", "x").status == 2)
-        #expect(try hub("delete", session, "--yes").status == 0)
+        #expect(try hub("export", session, "--format", "x").code == 2)
+        #expect(try hub("delete", session, "--yes").code == 0)
         let back = try hub("import", "out.jsonl", "--json")
         #expect(try JSON.parse(back.output)["id"]?.stringValue == session)
         let list = try hub("import", "--list", "--json")
         let found = try JSON.parse(list.output)["sessions"]?[0]
         #expect(found?["nativeSessionId"]?.stringValue == native)
         let made = try hub("import", "--from", "claude", "12345", "--json")
-        #expect(made.status == 0)
+        #expect(made.code == 0)
         #expect(try JSON.parse(made.output)["id"]?.stringValue != nil)
-        #expect(try hub("import", "--from", "claude", "99").status == 1)
-        #expect(try hub("import", "none.jsonl").status == 1)
+        #expect(try hub("import", "--from", "claude", "99").code == 1)
+        #expect(try hub("import", "none.jsonl").code == 1)
         try daemon.folder.write("bad.jsonl", "{}\n")
         let bad = try hub("import", "bad.jsonl")
-        #expect(bad.status == 1 && bad.output.contains("Line 1"))
+        #expect(bad.code == 1 && bad.text.contains("Line 1"))
     }
 }

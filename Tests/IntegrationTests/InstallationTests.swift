@@ -41,31 +41,6 @@ import Testing
             """)
     }
 
-    /// Runs the person's tool to its end.
-    /// - Parameter whileRunning: called until it says that nothing more is to be done.
-    private func tool(
-        _ daemon: TestDaemon, _ arguments: [String], environment: [String: String] = [:],
-        whileRunning: (Int32) throws -> Bool = { _ in true }
-    ) throws -> (code: Int32, output: String) {
-        let process = Process()
-        process.executableURL = URL(fileURLWithPath: TestDaemon.programs + "/codeai-hub")
-        process.arguments = arguments
-        process.environment = daemon.environment.merging(environment) { $1 }
-        process.standardInput = FileHandle.nullDevice
-        let file = daemon.folder.path + "/tool-output"
-        try daemon.folder.write("tool-output", "")
-        let output = try #require(FileHandle(forWritingAtPath: file))
-        process.standardOutput = output
-        process.standardError = output
-        try process.run()
-        var isDone = false
-        try eventually("\(arguments) ends: \(daemon.folder.read("tool-output") ?? "")", within: .seconds(120)) {
-            if !isDone { isDone = try whileRunning(process.processIdentifier) }
-            return !process.isRunning
-        }
-        return (process.terminationStatus, daemon.folder.read("tool-output") ?? "")
-    }
-
     private func trees(_ daemon: TestDaemon) -> [String] {
         let path = daemon.home + "/providers/tool/versions"
         return ((try? FileManager.default.contentsOfDirectory(atPath: path)) ?? []).sorted()
@@ -74,10 +49,10 @@ import Testing
     @Test func thePersonsToolInstallsLogsInAndRemoves() throws {
         let daemon = try makeDaemon()
         let client = try daemon.client("watcher")
-        #expect(try tool(daemon, ["providers"]).output.contains("not installed"))
-        let installed = try tool(daemon, ["providers", "install", "tool"])
-        #expect(installed.code == 0, Comment(rawValue: installed.output))
-        #expect(installed.output.contains("Tool 1.0 is installed."))
+        #expect(try daemon.tool(["providers"]).text.contains("not installed"))
+        let installed = try daemon.tool(["providers", "install", "tool"])
+        #expect(installed.code == 0, Comment(rawValue: installed.text))
+        #expect(installed.text.contains("Tool 1.0 is installed."))
         let progress = try client.frame(within: .seconds(60)) {
             $0.type == "provider:progress" && $0["payload"]?["phase"] == "completed"
         }
@@ -89,9 +64,9 @@ import Testing
         #expect(try daemon.call("GET", "/providers/tool")["authenticated"] == false)
         let login = try daemon.call("POST", "/providers/tool/login")
         #expect(login["command"] == ["codeai-hub", "providers", "login", "tool"])
-        let loggedIn = try tool(daemon, ["providers", "login", "tool"], environment: ["TERM": "vt100", "SECRET": "x"])
-        #expect(loggedIn.code == 0, Comment(rawValue: loggedIn.output))
-        #expect(loggedIn.output.contains("Tool is logged in."))
+        let loggedIn = try daemon.tool(["providers", "login", "tool"], environment: ["TERM": "vt100", "SECRET": "x"])
+        #expect(loggedIn.code == 0, Comment(rawValue: loggedIn.text))
+        #expect(loggedIn.text.contains("Tool is logged in."))
         #expect(daemon.folder.read(".tool/login") == "vt100\n")
         _ = try client.frame(within: .seconds(60)) {
             $0.type == "provider:update" && $0["payload"]?["authenticated"] == true
@@ -101,14 +76,14 @@ import Testing
             $0.type == "provider:update" && $0["payload"]?["authenticated"] == false
         }
 
-        let shown = try tool(daemon, ["providers", "show", "tool", "--json"])
+        let shown = try daemon.tool(["providers", "show", "tool", "--json"])
         #expect(try JSON.parse(shown.output)["install"]?["recipe"] == "script")
-        #expect(try tool(daemon, ["providers", "disable", "tool"]).output.contains("Tool is disabled."))
+        #expect(try daemon.tool(["providers", "disable", "tool"]).text.contains("Tool is disabled."))
         #expect(try daemon.call("GET", "/providers/tool")["enabled"] == false)
-        #expect(try tool(daemon, ["providers", "enable", "tool"]).code == 0)
+        #expect(try daemon.tool(["providers", "enable", "tool"]).code == 0)
 
         // Removed: the session's process goes on, and its tree with it.
-        #expect(try tool(daemon, ["providers", "remove", "tool"]).code == 0)
+        #expect(try daemon.tool(["providers", "remove", "tool"]).code == 0)
         #expect(try daemon.call("GET", "/providers/tool")["installed"] == false)
         #expect(trees(daemon) == ["1"])
         try daemon.call("POST", "/sessions/\(session)/stop")
@@ -119,33 +94,33 @@ import Testing
             (["providers", "frobnicate", "tool"], 2), (["providers", "login", "echo"], 1),
             (["providers", "enable", "nobody"], 1), (["providers", "list", "--recipe", "x"], 2),
         ] as [([String], Int32)] {
-            let result = try tool(daemon, arguments)
-            #expect(result.code == code, "\(arguments): \(result.output)")
+            let result = try daemon.tool(arguments)
+            #expect(result.code == code, "\(arguments): \(result.text)")
         }
     }
 
     @Test func anUpdateLeavesRunningSessionsAndAFailedOneLeavesAll() throws {
         let daemon = try makeDaemon()
-        #expect(try tool(daemon, ["providers", "install", "tool"]).code == 0)
+        #expect(try daemon.tool(["providers", "install", "tool"]).code == 0)
         let old = try daemon.newSession("tool")
         try daemon.turn("hello", in: old)
         let pids = Set(daemon.children.map(\.pid))
         try writeRecipe(daemon, "2.0")
         let other = try daemon.newSession()
-        let updated = try tool(daemon, ["providers", "install", "tool", "--json"])
-        #expect(updated.code == 0 && updated.output.contains(#""version":"2.0""#), Comment(rawValue: updated.output))
+        let updated = try daemon.tool(["providers", "install", "tool", "--json"])
+        #expect(updated.code == 0 && updated.output.contains(#""version":"2.0""#), Comment(rawValue: updated.text))
         #expect(agentText(try daemon.turn("still the same", in: old)).contains("still the same"))
         #expect(pids.isSubset(of: Set(daemon.children.map(\.pid))))
         #expect(agentText(try daemon.turn("not disturbed", in: other)).contains("not disturbed"))
         #expect(trees(daemon) == ["1", "2"])
 
         try writeRecipe(daemon, "3.0", before: "echo the disk is full >&2; exit 28")
-        let failed = try tool(daemon, ["providers", "install", "tool"])
+        let failed = try daemon.tool(["providers", "install", "tool"])
         #expect(failed.code == 1)
-        #expect(failed.output.contains("ended with exit code 28: the disk is full"), Comment(rawValue: failed.output))
+        #expect(failed.text.contains("ended with exit code 28: the disk is full"), Comment(rawValue: failed.text))
         #expect(try daemon.call("GET", "/providers/tool")["version"] == "2.0")
         try writeRecipe(daemon, "0.9")
-        #expect(try tool(daemon, ["providers", "install", "tool"]).output.contains("0.9 is too old"))
+        #expect(try daemon.tool(["providers", "install", "tool"]).text.contains("0.9 is too old"))
         let new = try daemon.newSession("tool")
         #expect(agentText(try daemon.turn("works", in: new)).contains("works"))
         try daemon.call("POST", "/sessions/\(old)/stop")
@@ -154,7 +129,7 @@ import Testing
 
     @Test func aDaemonKilledInTheMiddleLeavesTheOldOneAndNothingElse() throws {
         let daemon = try makeDaemon()
-        #expect(try tool(daemon, ["providers", "install", "tool"]).code == 0)
+        #expect(try daemon.tool(["providers", "install", "tool"]).code == 0)
         // A part of it changes session and ignores what it is told, as installers' helpers may.
         try writeRecipe(
             daemon, "2.0",
@@ -172,13 +147,16 @@ import Testing
             !half.contains { ProcessTable.isRunning($0) }
         }
         try eventually("what it had made is deleted", within: .seconds(60)) { trees(daemon) == ["1"] }
+        try eventually("the old one is found", within: .seconds(60)) {
+            try daemon.call("GET", "/providers/tool")["version"] == "1.0"
+        }
         let record = try daemon.call("GET", "/providers/tool")
-        #expect(record["version"] == "1.0" && record["status"] == "active" && record["operation"] == nil)
+        #expect(record["status"] == "active" && record["operation"] == nil)
         let session = try daemon.newSession("tool")
         #expect(agentText(try daemon.turn("works", in: session)).contains("works"))
         // And it can be tried again.
         try writeRecipe(daemon, "2.0")
-        #expect(try tool(daemon, ["providers", "install", "tool"]).code == 0)
+        #expect(try daemon.tool(["providers", "install", "tool"]).code == 0)
         #expect(try daemon.call("POST", "/providers/tool/uninstall")["installed"] == false)
     }
 
@@ -208,13 +186,13 @@ import Testing
     @Test func controlCCancelsIt() throws {
         let daemon = try makeDaemon()
         try writeRecipe(daemon, "1.0", before: "sleep 300")
-        let result = try tool(daemon, ["providers", "install", "tool"]) { pid in
-            guard daemon.folder.read("tool-output")?.contains("beginning") == true else { return false }
-            kill(pid, SIGINT)
+        let result = try daemon.tool(["providers", "install", "tool"]) { program in
+            guard program.soFar.text.contains("beginning") else { return false }
+            kill(program.pid, SIGINT)
             return true
         }
-        #expect(result.code == 130, Comment(rawValue: result.output))
-        #expect(result.output.contains("cancelled"), Comment(rawValue: result.output))
+        #expect(result.code == 130, Comment(rawValue: result.text))
+        #expect(result.text.contains("cancelled"), Comment(rawValue: result.text))
         #expect(try daemon.call("GET", "/providers/tool")["operation"]?["phase"] == "cancelled")
         try eventually("nothing is left", within: .seconds(60)) { trees(daemon).isEmpty && daemon.children.isEmpty }
     }
@@ -233,15 +211,15 @@ import Testing
         // Downloaded once: 170 MB.
         daemon.environment["PIP_CACHE_DIR"] = (environment["HOME"] ?? "/root") + "/.cache/codeai-hub-test-tools/pip"
         try daemon.start()
-        let installed = try tool(
-            daemon, ["providers", "install", "claude", "--recipe", "pip", "--version", "0.2.186"])
-        #expect(installed.code == 0, Comment(rawValue: installed.output))
-        #expect(installed.output.contains("Claude Code 2.1.329 is installed."))
+        let installed = try daemon.tool(
+            ["providers", "install", "claude", "--recipe", "pip", "--version", "0.2.186"])
+        #expect(installed.code == 0, Comment(rawValue: installed.text))
+        #expect(installed.text.contains("Claude Code 2.1.329 is installed."))
         let record = try daemon.call("GET", "/providers/claudeCodeCli")
         #expect(record["version"] == "2.1.329" && record["status"] == "active")
         #expect(
             record["executable"]?.stringValue?.hasPrefix(daemon.home + "/providers/claudeCodeCli/versions/1/") == true)
-        #expect(try tool(daemon, ["providers", "remove", "claude"]).code == 0)
+        #expect(try daemon.tool(["providers", "remove", "claude"]).code == 0)
         #expect(try daemon.call("GET", "/providers/claudeCodeCli")["installed"] == false)
     }
 }

@@ -39,6 +39,11 @@ import Testing
             try eventually("the agents end", within: .seconds(30)) { daemon.children.isEmpty }
         }
         try cycle(10)
+        // The index opens its files some time after the start.
+        try eventually("the index is there", within: .seconds(30)) {
+            let answer = try daemon.http("GET", "/api/v1/search?q=a")
+            return answer.status == 200 && answer.json["indexing"] == nil
+        }
         let before = Figures(daemon.pid)
         try cycle(60)
         try eventually("descriptors are closed: \(before) then \(Figures(daemon.pid))", within: .seconds(15)) {

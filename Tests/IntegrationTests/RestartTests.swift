@@ -323,26 +323,10 @@ import Testing
 
     // MARK: The person's tool
 
-    private func tool(_ daemon: TestDaemon, _ arguments: [String]) throws -> (code: Int32, output: String) {
-        let process = Process()
-        process.executableURL = URL(fileURLWithPath: TestDaemon.programs + "/codeai-hub")
-        process.arguments = arguments
-        process.environment = daemon.environment
-        process.standardInput = FileHandle.nullDevice
-        // A file: the end of a pipe would have to be waited for as long as anybody has it open.
-        let name = "tool-\(UInt32.random(in: 0...UInt32.max))"
-        try daemon.folder.write(name, "")
-        let output: FileHandle = try #require(FileHandle(forWritingAtPath: daemon.folder.path + "/" + name))
-        process.standardOutput = output
-        try process.run()
-        process.waitUntilExit()
-        return (process.terminationStatus, daemon.folder.read(name) ?? "")
-    }
-
     @Test func thePersonsToolRestartsAndStops() throws {
         let daemon = try TestDaemon.running()
         let before = try daemon.http("GET", "/health").json["instanceId"]
-        let restarted = try tool(daemon, ["restart", "--json"])
+        let restarted = try daemon.tool(["restart", "--json"])
         #expect(restarted.code == 0)
         let json = try JSON.parse(restarted.output)
         #expect(json["restarted"] == true)
@@ -350,16 +334,16 @@ import Testing
         #expect(json["to"]?["instanceId"] == (try daemon.http("GET", "/health").json["instanceId"]))
         #expect(json["pid"]?.intValue == Int(daemon.pid))
         #expect(json["port"]?.intValue == Int(daemon.port))
-        let text = try tool(daemon, ["restart", "--grace", "100"])
+        let text = try daemon.tool(["restart", "--grace", "100"])
         #expect(text.code == 0)
         #expect(text.output.contains("was restarted"))
-        #expect(try tool(daemon, ["restart", "--grace", "soon"]).code == 2)
+        #expect(try daemon.tool(["restart", "--grace", "soon"]).code == 2)
         try name("nonsense", in: daemon)
-        let refused = try tool(daemon, ["restart", "--json"])
+        let refused = try daemon.tool(["restart", "--json"])
         #expect(refused.code == 1)
         #expect(try JSON.parse(refused.output)["error"]?["code"] == "restart_refused")
-        #expect(try tool(daemon, ["status", "--json"]).code == 0)
-        #expect(try JSON.parse(tool(daemon, ["stop", "--json"]).output)["stopped"] == true)
+        #expect(try daemon.tool(["status", "--json"]).code == 0)
+        #expect(try JSON.parse(daemon.tool(["stop", "--json"]).output)["stopped"] == true)
         #expect(try daemon.waitForExit().code == 0)
     }
 
@@ -367,7 +351,7 @@ import Testing
     @Test func theFirstClientStartsTheDaemon() throws {
         let daemon = try TestDaemon()
         daemon.environment["CODEAI_HUB_CORE"] = TestDaemon.executable
-        let both = (0..<2).map { _ in Later { try? tool(daemon, ["start", "--json"]) } }
+        let both = (0..<2).map { _ in Later { try? daemon.tool(["start", "--json"]) } }
         let answers = try both.map { later in
             let answer = try #require(later.value(within: 30) ?? nil)
             #expect(answer.code == 0)
@@ -377,13 +361,13 @@ import Testing
         defer { if pid > 0 { kill(pid, SIGKILL) } }
         #expect(answers[1]["pid"] == answers[0]["pid"])
         #expect(answers.count { $0["started"] == true } == 1)
-        let again = try JSON.parse(tool(daemon, ["restart", "--json"]).output)
+        let again = try JSON.parse(daemon.tool(["restart", "--json"]).output)
         #expect(again["pid"]?.intValue == Int(pid))
-        #expect(try tool(daemon, ["stop"]).code == 0)
-        #expect(try tool(daemon, ["status"]).code == 3)
+        #expect(try daemon.tool(["stop"]).code == 0)
+        #expect(try daemon.tool(["status"]).code == 3)
         // With none to restart there is one to start.
-        let anew = try JSON.parse(tool(daemon, ["restart", "--json"]).output)
+        let anew = try JSON.parse(daemon.tool(["restart", "--json"]).output)
         #expect(anew["restarted"] == false)
-        #expect(try tool(daemon, ["stop"]).code == 0)
+        #expect(try daemon.tool(["stop"]).code == 0)
     }
 }

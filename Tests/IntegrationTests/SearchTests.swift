@@ -26,20 +26,6 @@ import Testing
             .compactMap(\.seq).reversed().map { "\(session)#\($0)" }
     }
 
-    /// Runs the terminal client.
-    private func hub(_ daemon: TestDaemon, _ arguments: [String]) throws -> (text: String, code: Int32) {
-        let process = Process()
-        process.executableURL = URL(fileURLWithPath: TestDaemon.programs + "/codeai-hub")
-        process.arguments = arguments + ["--home", daemon.home]
-        let pipe = Pipe()
-        process.standardOutput = pipe
-        process.standardError = pipe
-        try process.run()
-        let text = String(decoding: pipe.fileHandleForReading.readDataToEndOfFile(), as: UTF8.self)
-        process.waitUntilExit()
-        return (text, process.terminationStatus)
-    }
-
     private func coreLog(_ daemon: TestDaemon) -> String { daemon.folder.read("hub/logs/core.log") ?? "" }
 
     @Test func foundLiveAndForAsLongAsItIsThere() throws {
@@ -70,18 +56,18 @@ import Testing
         #expect(rest?["results"]?.arrayValue?.map { "\(one)#\($0.seq ?? 0)" } == Array(gnus.dropFirst()))
 
         // And in a terminal.
-        let lines = try hub(daemon, ["search", "gnu", "answers"])
+        let lines = try daemon.tool(["search", "gnu", "answers"])
         #expect(lines.code == 0)
         #expect(lines.text.contains("The quarterly zebra") && lines.text.contains("gnu answers"))
-        let json = try JSON.parse(try hub(daemon, ["search", "gnu", "-n", "1", "--session", one, "--json"]).text)
+        let json = try JSON.parse(try daemon.tool(["search", "gnu", "-n", "1", "--session", one, "--json"]).text)
         #expect("\(one)#\(json["results"]?[0]?.seq ?? 0)" == gnus[0])
         #expect(json["next"]?.stringValue == next)
-        #expect(try hub(daemon, ["search", "unheard"]).text.contains("Nothing was found"))
-        #expect(try hub(daemon, ["search", "***"]).code == 0)
-        #expect(try hub(daemon, ["search", "a", "--limit", "0"]).code == 2)
-        let page1 = try JSON.parse(try hub(daemon, ["sessions", "-n", "1", "--json"]).text)
+        #expect(try daemon.tool(["search", "unheard"]).text.contains("Nothing was found"))
+        #expect(try daemon.tool(["search", "***"]).code == 0)
+        #expect(try daemon.tool(["search", "a", "--limit", "0"]).code == 2)
+        let page1 = try JSON.parse(try daemon.tool(["sessions", "-n", "1", "--json"]).text)
         let after = try #require(page1["next"]?.stringValue)
-        let page2 = try JSON.parse(try hub(daemon, ["sessions", "-n", "1", "--after", after, "--json"]).text)
+        let page2 = try JSON.parse(try daemon.tool(["sessions", "-n", "1", "--after", after, "--json"]).text)
         #expect([page1, page2].map { $0["sessions"]?[0]?["id"]?.stringValue } == [two, one])
         #expect(page2["next"] == nil)
 

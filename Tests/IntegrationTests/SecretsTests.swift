@@ -136,15 +136,7 @@ import Testing
     /// All that is in an archive, one file after the other.
     private func unpacked(_ archive: [UInt8], in folder: String) throws -> String {
         try Data(archive).write(to: URL(fileURLWithPath: folder + "/diagnostics.tar.bz2"))
-        let process = Process()
-        process.executableURL = URL(fileURLWithPath: "/usr/bin/env")
-        process.arguments = ["tar", "-xjOf", folder + "/diagnostics.tar.bz2"]
-        let pipe = Pipe()
-        process.standardOutput = pipe
-        try process.run()
-        let text = String(decoding: try pipe.fileHandleForReading.readToEnd() ?? Data(), as: UTF8.self)
-        process.waitUntilExit()
-        return text
+        return try run("tar", ["-xjOf", folder + "/diagnostics.tar.bz2"]).output
     }
 
     /// Looks through everything below the home.

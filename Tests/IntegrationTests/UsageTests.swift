@@ -141,25 +141,13 @@ import Testing
         let session = try daemon.newSession()
         try daemon.turn("[[usage:1234,5,0.5]]", in: session)
         try daemon.turn("[[usage:10,5]]", in: try daemon.newSession("echo", ["title": "priceless"]))
-        func run(_ arguments: [String]) throws -> (text: String, code: Int32) {
-            let process = Process()
-            process.executableURL = URL(fileURLWithPath: TestDaemon.programs + "/codeai-hub")
-            process.arguments = arguments + ["--home", daemon.home]
-            let pipe = Pipe()
-            process.standardOutput = pipe
-            process.standardError = pipe
-            try process.run()
-            let text = String(decoding: pipe.fileHandleForReading.readDataToEndOfFile(), as: UTF8.self)
-            process.waitUntilExit()
-            return (text, process.terminationStatus)
-        }
-        let table = try run(["usage", "--by", "session"])
+        let table = try daemon.tool(["usage", "--by", "session"])
         #expect(table.code == 0)
         #expect(table.text.contains("$0.5000") && table.text.contains("1,234") && table.text.contains("not known"))
         #expect(table.text.contains("priceless") && table.text.contains("total"))
-        let json = try JSON.parse(try run(["usage", "--json"]).text)
+        let json = try JSON.parse(try daemon.tool(["usage", "--json"]).text)
         #expect(json["total"]?["costUsd"] == 0.5)
-        #expect(try run(["usage", "--by", "week"]).code == 2)
-        #expect(try run(["usage", "--from", "soon"]).code == 2)
+        #expect(try daemon.tool(["usage", "--by", "week"]).code == 2)
+        #expect(try daemon.tool(["usage", "--from", "soon"]).code == 2)
     }
 }

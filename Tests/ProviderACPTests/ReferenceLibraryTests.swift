@@ -73,19 +73,12 @@ import Testing
     /// The other end: the library's client finds nothing wrong with the echo agent.
     @Test func theEchoAgentFollowsTheSchema() throws {
         let home = try TemporaryFolder("acp")
-        let process = Process()
-        let output = Pipe()
-        process.executableURL = URL(filePath: try python())
-        process.arguments = [script, "client", TestDaemon.executable, "echo-agent"]
-        process.environment = ["CODEAI_HUB_ECHO_HOME": home.path, "HOME": home.path, "PATH": "/usr/bin:/bin"]
-        process.standardOutput = output
-        process.standardError = output
-        try process.run()
-        let said = String(decoding: output.fileHandleForReading.readDataToEndOfFile(), as: UTF8.self)
-        process.waitUntilExit()
-        #expect(process.terminationStatus == 0, "\(said)")
+        let client = try run(
+            python(), [script, "client", TestDaemon.executable, "echo-agent"],
+            environment: ["CODEAI_HUB_ECHO_HOME": home.path, "HOME": home.path, "PATH": "/usr/bin:/bin"])
+        #expect(client.code == 0, "\(client.text)")
         #expect(
-            said == """
+            client.text == """
                 agent_message_chunk agent_thought_chunk config_option_update current_mode_update plan tool_call \
                 tool_call_update usage_update user_message_chunk
 

@@ -11,13 +11,10 @@ struct CodexSchemaTests {
     private static let folder: Result<TemporaryFolder, any Error> = Result {
         let program = try #require(RealCodex.program, "\(RealCodex.missing)")
         let folder = try TemporaryFolder("schema")
-        let process = Process()
-        process.executableURL = URL(fileURLWithPath: program)
-        process.arguments = ["app-server", "generate-json-schema", "--experimental", "--out", folder.path]
-        process.environment = ["HOME": folder.path, "PATH": "/usr/bin:/bin"]
-        try process.run()
-        process.waitUntilExit()
-        guard process.terminationStatus == 0 else { throw TestFailure("generate-json-schema failed") }
+        let made = try run(
+            program, ["app-server", "generate-json-schema", "--experimental", "--out", folder.path],
+            environment: ["HOME": folder.path, "PATH": "/usr/bin:/bin"])
+        guard made.code == 0 else { throw TestFailure("generate-json-schema failed: \(made.errors)") }
         return folder
     }
 

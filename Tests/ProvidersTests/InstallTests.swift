@@ -88,12 +88,7 @@ import Testing
         let fixture = try fixture(makes("2.1"))
         _ = try install(fixture)
         let launch = try fixture.registry.launch("tool")
-        let session = Process()
-        session.executableURL = URL(fileURLWithPath: launch.executable)
-        session.arguments = ["run"]
-        session.environment = launch.environment
-        try session.run()
-        defer { kill(session.processIdentifier, SIGKILL) }
+        let session = try RunningProgram(launch.executable, ["run"], environment: launch.environment)
         try fixture.program("recipe", makes("2.2"))
         #expect(try install(fixture)?["phase"] == "completed")
         #expect(fixture.record("tool")["version"] == "2.2")
@@ -101,7 +96,7 @@ import Testing
         for _ in 0..<10 { fixture.loop.turn(waitingAtMost: .milliseconds(20)) }
         #expect(trees(fixture) == ["1", "2"])
         #expect(session.isRunning)
-        kill(session.processIdentifier, SIGKILL)
+        kill(session.pid, SIGKILL)
         try fixture.until("it has ended") { !session.isRunning }
         fixture.registry.look()
         try fixture.until("the old tree is deleted") { trees(fixture) == ["2"] }

@@ -23,22 +23,9 @@ import Testing
     }
 }
 
-/// SplitMix64: the same numbers for the same seed, everywhere.
-private struct Dice: RandomNumberGenerator {
-    var state: UInt64
-
-    mutating func next() -> UInt64 {
-        state &+= 0x9e37_79b9_7f4a_7c15
-        var z = state
-        z = (z ^ (z >> 30)) &* 0xbf58_476d_1ce4_e5b9
-        z = (z ^ (z >> 27)) &* 0x94d0_49bb_1331_11eb
-        return z ^ (z >> 31)
-    }
-}
-
 private struct RandomRun {
     let fixture: SessionFixture
-    var dice: Dice
+    var dice: SeededGenerator
     var ids: [String] = []
     var steps: [String] = []
     var number = 0
@@ -47,7 +34,7 @@ private struct RandomRun {
     let settings: SessionSettings
 
     init(seed: UInt64) throws {
-        dice = Dice(state: seed)
+        dice = SeededGenerator(seed: seed)
         var settings = SessionSettings()
         settings.maxConcurrent = 2
         settings.resumeAfterQuota = seed % 2 == 0
@@ -73,7 +60,7 @@ private struct RandomRun {
         ids.append(try fixture.service.create(creation, by: fixture.client).id)
     }
 
-    func roll(_ count: Int, _ dice: inout Dice) -> Int { Int.random(in: 0..<count, using: &dice) }
+    func roll(_ count: Int, _ dice: inout SeededGenerator) -> Int { Int.random(in: 0..<count, using: &dice) }
 
     // MARK: Steps
 

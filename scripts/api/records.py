@@ -297,7 +297,8 @@ defs["Settings"] = obj({
     "overridden": mapping(text(), "By key, the flag or the variable that sets it, whatever the file says"),
     "changed?": array(text(), "In settings:update: the keys that are different now"),
     "schema?": array(obj({
-        "key": text(), "type": text(), "minimum?": number(), "maximum?": number(), "choices?": array(text()),
-        "items?": anything(), "default?": anything(), "live": yes_no(), "effect": known("now", "newConnections", "restart"),
+        "key": text(), "type": text(), "enum?": array(text()), "minimum?": number(), "maximum?": number(),
+        "minLength?": whole(), "pattern?": text(), "items?": anything(), "additionalProperties?": anything(),
+        "default?": anything(), "live": yes_no(), "effect": known("now", "newConnections", "restart"),
         "privileged": yes_no(), "environment?": text(), "summary": text()}), "Where asked for: every setting")},
     "The settings that clients may see, by section; doc/configuration.md explains each", is_open=True)

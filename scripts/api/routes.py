@@ -26,12 +26,13 @@ CODES = {
     426: ["upgrade_required"],
     429: ["too_many_requests", "too_many_failures"],
     500: ["internal_error"],
-    503: ["log_unavailable", "search_unavailable", "outcome_pending", "shutting_down", "too_many_clients"],
+    503: ["log_unavailable", "search_unavailable", "outcome_pending", "shutting_down", "too_many_clients",
+          "too_many_connections"],
     507: ["no_room"],
 }
 STATUS_OF = {code: status for status, codes in CODES.items() for code in codes}
-# Any request may be answered with these: the guard's refusals, and a request that is no HTTP.
-ALWAYS = [400, 401, 403, 421, 429, 500]
+# Any request may be answered with these: the guard's refusals, a request that is no HTTP, one connection too many.
+ALWAYS = [400, 401, 403, 421, 429, 500, 503]
 
 defs["Error"] = obj({"error": obj({
     "code": known(*STATUS_OF, description="Stable, lower case with underscores"),

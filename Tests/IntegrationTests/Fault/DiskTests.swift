@@ -6,7 +6,7 @@ import Testing
 /// The disk is full, or may not be written: clients are told, nothing is lost, and it goes on when that ends.
 @Suite(.timeLimit(.minutes(10))) struct DiskTests {
     private func mount(_ arguments: String...) throws -> Bool {
-        try TestSupport.run("/usr/bin/mount", arguments).status == 0
+        try TestSupport.run("/usr/bin/mount", arguments).code == 0
     }
 
     private func fill(_ daemon: TestDaemon, _ session: String) throws {

@@ -38,12 +38,12 @@ import Testing
         // A sticky one, as /tmp, is all right: only owners can rename there.
         #expect(chmod(shared, 0o1777) == 0)
         let checked = try run(TestDaemon.executable, ["--check-config"], environment: daemon.environment)
-        #expect(checked.status == 0, Comment(rawValue: checked.error))
+        #expect(checked.code == 0, Comment(rawValue: checked.errors))
         // By way of a symbolic link it is the same folder.
         #expect(chmod(shared, 0o777) == 0)
         #expect(symlink(shared + "/deep", daemon.folder.path + "/link") == 0)
         daemon.environment["CODEAI_HUB_HOME"] = daemon.folder.path + "/link/hub"
-        #expect(try run(TestDaemon.executable, ["--check-config"], environment: daemon.environment).status == 5)
+        #expect(try run(TestDaemon.executable, ["--check-config"], environment: daemon.environment).code == 5)
     }
 
     @Test(.enabled(if: geteuid() == 0, "only root can give files away"))
@@ -150,11 +150,7 @@ import Testing
     /// What clients believe, too: an address or a token that somebody else put there.
     @Test func clientsDoNotBelieveAnOpenHome() throws {
         let daemon = try TestDaemon.running()
-        func status() throws -> (code: Int32, text: String) {
-            let result = try run(
-                TestDaemon.programs + "/codeai-hub", ["status", "--json"], environment: daemon.environment)
-            return (result.status, String(decoding: result.output, as: UTF8.self) + result.error)
-        }
+        func status() throws -> ProgramRun { try daemon.tool(["status", "--json"]) }
         #expect(try status().code == 0)
         #expect(chmod(daemon.home + "/core", 0o777) == 0)
         let open = try status()

@@ -126,22 +126,22 @@ import Testing
             for json in ["", " --json"] {
                 let line = "\(program) \(command)\(json) < /dev/null"
                 let piped = try run("/bin/sh", ["-c", "timeout 20 \(line) 2>&1"], environment: environment)
-                let inPipe = Self.trouble(piped.output)
+                let inPipe = Self.trouble(piped.bytes)
                 #expect(inPipe == nil, "\(command)\(json) | cat: \(inPipe ?? "")")
                 let shown = try run(
                     "/usr/bin/script", ["-qec", "timeout 20 \(line)", "/dev/null"], environment: environment)
-                let trouble = Self.trouble(shown.output)
+                let trouble = Self.trouble(shown.bytes)
                 #expect(trouble == nil, "\(command)\(json) on a terminal: \(trouble ?? "")")
-                #expect(piped.status != 124 && shown.status != 124, Comment(rawValue: command))
+                #expect(piped.code != 124 && shown.code != 124, Comment(rawValue: command))
             }
         }
         // The interactive client draws, and only what is its own.
         let attached = try run(
             "/usr/bin/script", ["-qec", "timeout 3 \(program) attach \(session)", "/dev/null"], environment: environment
         )
-        #expect(attached.output.count > 500)
-        let trouble = Self.trouble(attached.output, allowsEscapes: true)
+        #expect(attached.bytes.count > 500)
+        let trouble = Self.trouble(attached.bytes, allowsEscapes: true)
         #expect(trouble == nil, "attach: \(trouble ?? "")")
-        #expect(!String(decoding: attached.output, as: UTF8.self).contains("\u{1b}]"))
+        #expect(!attached.output.contains("\u{1b}]"))
     }
 }

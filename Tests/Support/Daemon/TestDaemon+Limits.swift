@@ -23,7 +23,7 @@ extension TestDaemon {
         // Of a process of another user only that one may change them.
         let command = launcher + ["/usr/bin/prlimit", "--pid", "\(pid)", "\(name)=\(text):"]
         let result = try run(command[0], Array(command.dropFirst()))
-        guard result.status == 0 else { throw TestFailure("\(command): \(result.error)") }
+        guard result.code == 0 else { throw TestFailure("\(command): \(result.errors)") }
     }
 
     private func hardLimit(_ limit: Limit) -> String {
