@@ -9,11 +9,6 @@ package func writeProgram(_ path: String, _ text: String) throws {
     try FileManager.default.createDirectory(
         atPath: (path as NSString).deletingLastPathComponent, withIntermediateDirectories: true)
     try text.write(toFile: draft, atomically: false, encoding: .utf8)
-    let copy = Process()
-    copy.executableURL = URL(fileURLWithPath: "/usr/bin/install")
-    copy.arguments = ["-m", "700", draft, path]
-    try copy.run()
-    copy.waitUntilExit()
-    guard copy.terminationStatus == 0 else { throw TestFailure("cannot write \(path)") }
+    guard try run("install", ["-m", "700", draft, path]).code == 0 else { throw TestFailure("cannot write \(path)") }
     try FileManager.default.removeItem(atPath: draft)
 }
