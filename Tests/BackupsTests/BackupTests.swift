@@ -112,9 +112,9 @@ import Testing
                 number += 1
                 let text = String(repeating: "{\"n\":\(number)}\n", count: 50)
                 if let file = FileHandle(forWritingAtPath: path) {
-                    file.seekToEndOfFile()
-                    file.write(Data(text.utf8))
-                    if number % 7 == 0 { file.truncateFile(atOffset: file.offsetInFile - 20) }
+                    let end = (try? file.seekToEnd()) ?? 0
+                    try? file.write(contentsOf: Data(text.utf8))
+                    if number % 7 == 0 { try? file.truncate(atOffset: end + UInt64(text.utf8.count) - 20) }
                     try? file.close()
                 }
                 if number % 11 == 0 { try? FileManager.default.removeItem(atPath: path) }
