@@ -67,8 +67,8 @@ final class HomeLock {
         try filing { () throws(SystemError) in try makeDirectories(home + "/core") }
         file = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0o600)
         guard file >= 0 else { throw ArchiveError(.current("open \(path)")) }
+        // The object is whole by now: what is thrown from here on still runs deinit, which closes the file.
         guard flock(file, LOCK_EX | LOCK_NB) == 0 else {
-            close(file)
             throw ArchiveError(.refused, "a daemon runs on \(home): stop it first")
         }
     }

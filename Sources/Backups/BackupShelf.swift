@@ -1,4 +1,5 @@
 package import Base
+import CLinux
 import Glibc
 package import JSON
 
