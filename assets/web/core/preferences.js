@@ -1,0 +1,54 @@
+// What this browser is told about how to show things. Kept in its local storage where there is one.
+
+import { locale, languages, preferred } from "./i18n.js";
+import { effect, signal } from "./signal.js";
+
+const place = "codeai-hub.preferences";
+
+/** `theme`: system, light, dark, contrast. `locale`: a language, or null for the browser's. `diffMode`: unified or split.
+ * `notifications`: whether they were asked for. `sound`... is none. `sidebarWidth` in pixels; `showArchived`. */
+const defaults = {
+  theme: "system",
+  locale: null,
+  diffMode: "unified",
+  notifications: false,
+  sidebarWidth: 300,
+  showArchived: false,
+  lastProvider: null,
+  lastWorkspace: null,
+};
+
+/** All of them, as one signal of an object; `store.setPreference(name, value)` changes one. */
+export const preferences = signal({ ...defaults, ...read() });
+
+function read() {
+  try {
+    const kept = JSON.parse(localStorage.getItem(place) ?? "{}");
+    return typeof kept === "object" && kept !== null ? kept : {};
+  } catch {
+    return {};
+  }
+}
+
+/** Keeps them, and brings theme and language into force. */
+export function applyPreferences() {
+  effect(() => {
+    const now = preferences.value;
+    try {
+      localStorage.setItem(place, JSON.stringify(now));
+    } catch {
+      // A browser without storage forgets them; nothing else depends on it.
+    }
+    const root = document.documentElement;
+    if (["light", "dark", "contrast"].includes(now.theme)) root.dataset.theme = now.theme;
+    else delete root.dataset.theme;
+    locale.value = now.locale in languages ? now.locale : preferred();
+  });
+  effect(() => {
+    document.documentElement.lang = locale.value;
+  });
+  // Another window of the same browser.
+  addEventListener("storage", (event) => {
+    if (event.key === place) preferences.value = { ...defaults, ...read() };
+  });
+}
