@@ -20,6 +20,9 @@ require_swift
 # The toolchain's own clang answers whether a header is there, on any distribution.
 has_header() { printf '#include <%s>\n' "$1" | clang -fsyntax-only -x c - 2>/dev/null; }
 
+# What the web client's pictures are made with.
+have_font() { [[ -n $(fc-list "$1" family) ]]; }
+
 missing=()
 # need PACKAGE CHECK...: notes the Debian package when the check fails.
 need() {
@@ -44,6 +47,12 @@ find_missing() {
         need util-linux have setpriv
         need procps have ps
         need shellcheck have shellcheck
+        need chromium have chromium
+        need tmux have tmux
+        need fontconfig have fc-list
+        need fonts-inter have_font Inter
+        need fonts-jetbrains-mono have_font 'JetBrains Mono'
+        need fonts-noto-color-emoji have_font 'Noto Color Emoji'
     fi >/dev/null 2>&1
 }
 

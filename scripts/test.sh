@@ -60,12 +60,33 @@ tests() {
     printf '%s: %d passed, %d failed (%d s)\n' "$name" $((ran - bad)) "$bad" $((SECONDS - start))
 }
 
+# web_tests: the web client's, by pytest; counts what its report says.
+web_tests() {
+    local name="web tests" start=$SECONDS report=$results/web.xml status=0 ran bad
+    say "$name"
+    rm -f "$report"
+    scripts/web-test.sh > >(tee "$(output "$name")") 2>&1 || status=$?
+    # A line for each test. One that was skipped hasn't passed.
+    [[ -e $report ]] && sed -i 's/<testcase /\n&/g' "$report"
+    ran=$(grep -c '<testcase ' "$report" 2>/dev/null || true)
+    bad=$(grep -cE '<(failure|error|skipped)[ >]' "$report" 2>/dev/null || true)
+    ran=${ran:-0} bad=${bad:-0}
+    if [[ $status -ne 0 && $bad -eq 0 ]] || [[ $ran -eq 0 ]]; then
+        bad=$((bad + 1))
+        ran=$((ran + 1))
+    fi
+    passed=$((passed + ran - bad))
+    failed=$((failed + bad))
+    [[ $bad -eq 0 ]] || broken+=("$name")
+    printf '%s: %d passed, %d failed (%d s)\n' "$name" $((ran - bad)) "$bad" $((SECONDS - start))
+}
+
 finish() {
     if [[ ${#broken[@]} -gt 0 ]]; then
         for name in "${broken[@]}"; do
             printf '\n==> what failed in %s\n' "$name"
             # Failed tests are marked; elsewhere the end says it.
-            grep -A 5 '✘' "$(output "$name")" | cut -c 1-500 | head -n 60 | grep . || tail -n 60 "$(output "$name")"
+            grep -A 5 -E '✘|^E  ' "$(output "$name")" | cut -c 1-500 | head -n 60 | grep . || tail -n 60 "$(output "$name")"
         done
         printf '\nfailed: %s\n' "$(IFS=, && echo "${broken[*]}")"
     fi
@@ -102,6 +123,7 @@ step "what the tests saw is as described" "$CODEAI_HUB_TEST_PYTHON" scripts/vali
 rm -rf "$CODEAI_HUB_TEST_RECORDINGS"
 unset CODEAI_HUB_TEST_RECORDINGS
 step "the daemon does what is described" scripts/schemathesis.sh
+web_tests
 if ! $quick; then
     # Always the same inputs: a change is judged by what it changed. New ones are looked for by scripts/fuzz.sh itself.
     step "fuzzing" scripts/fuzz.sh --runs "${FUZZ_RUNS:-8000}" --seed 1
