@@ -8,6 +8,8 @@ import re
 import shutil
 import urllib.parse
 
+from playwright.sync_api import Error
+
 from hub import PATIENCE, ROOT, eventually
 
 ASSETS = ROOT / "assets/web"
@@ -64,6 +66,8 @@ def serve_from_folder(context, origin, folder):
         }
         route.fulfill(status=200, headers=headers, body=file.read_bytes())
 
+    # To Chromium a page that was answered here comes from anywhere: it may still talk to this machine.
+    context.grant_permissions(["local-network-access"], origin=origin)
     context.route(re.compile(re.escape(origin) + r"/(web/.*)?([?#].*)?$"), answer)
 
 
@@ -111,7 +115,7 @@ class Web:
         return page
 
     def wait_until_connected(self, page):
-        page.wait_for_function(CONNECTED)
+        until(page, CONNECTED)
 
     def allow(self, pattern):
         """From now on, and for what has happened, problems that match are none: what a test brings about itself, such
@@ -162,6 +166,22 @@ class Web:
         page.on("websocket", socket)
         page.on("dialog", dialog)
         page.on("crash", lambda _: problem("the page crashed"))
+
+
+def until(page, expression, argument=None, within=PATIENCE):
+    """Waits until JavaScript in the page is true, and returns its value. Playwright's own wait_for_function compiles in the
+    page, which its policy forbids."""
+
+    def value():
+        # A page that is being left has nothing to evaluate in.
+        try:
+            return page.evaluate(expression, argument)
+        except Error as error:
+            if "navigat" in str(error) or "context was destroyed" in str(error):
+                return None
+            raise
+
+    return eventually(expression, value, within)
 
 
 def evaluate_apart(page, expression):

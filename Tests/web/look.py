@@ -16,7 +16,7 @@ import re
 
 from playwright.sync_api import sync_playwright
 
-from browser import CONNECTED, Web, chromium
+from browser import CONNECTED, Web, chromium, until
 from hub import Daemon
 
 
@@ -48,8 +48,8 @@ def main():
                         locale=options.locale, wait=False,
                     )
                     try:
-                        page.wait_for_function(CONNECTED, timeout=5000)
-                    except Exception:  # noqa: BLE001  # a client that isn't finished is looked at, too
+                        until(page, CONNECTED, within=5)
+                    except AssertionError:  # a client that isn't finished is looked at, too
                         print("not connected after 5 s")
                     if options.run:
                         page.evaluate(options.run.read_text())
