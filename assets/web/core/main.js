@@ -1,20 +1,22 @@
-// The entry: brings strings and modules together and mounts the shell.
+// The entry: words, preferences, the frame, the connection.
 
+import shellStrings from "../strings/shell.js";
+import { redeemTicket } from "../shell/access.js";
+import { mount } from "../shell/shell.js";
+import { connection } from "./connection.js";
 import { register } from "./i18n.js";
 import { applyPreferences } from "./preferences.js";
-import { connection } from "./connection.js";
-import shellStrings from "../strings/shell.js";
 
 register(shellStrings);
-/** Modules of others may be missing while the client is being built. */
-for (const name of ["conversation", "interaction", "views"]) {
+// Modules may be missing while the client is being built.
+await Promise.all(["conversation", "interaction", "views"].map(async (name) => {
   try {
     register((await import(`../strings/${name}.js`)).default);
   } catch (error) {
     console.warn(`strings/${name}.js`, error);
   }
-}
+}));
 applyPreferences();
-const { mount } = await import("../shell/shell.js");
-mount(document.getElementById("app"));
+await redeemTicket();
 connection.start();
+mount(document.getElementById("app"));

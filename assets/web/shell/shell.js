@@ -1,11 +1,30 @@
-// The frame: sidebar, the top bar, and what the address says should be shown.
+// The frame: sidebar, top bar, and in the middle what the address says.
 
+import { connection } from "../core/connection.js";
 import { h, replace } from "../core/dom.js";
-import { effect, untracked } from "../core/signal.js";
+import { t } from "../core/i18n.js";
+import { bindKeys } from "../core/keys.js";
+import { navigate, sessionHref, viewHref } from "../core/route.js";
+import { effect, signal, untracked } from "../core/signal.js";
 import { store } from "../core/store.js";
-import { sessionHref } from "../core/route.js";
+import { visible } from "../core/text.js";
+import { button, iconButton } from "../ui/button.js";
+import { icon } from "../ui/icons.js";
+import { openMenu } from "../ui/menu.js";
+import { toast } from "../ui/toast.js";
+import { redeemTicket, refusedPage } from "./access.js";
+import { sessionItems } from "./actions.js";
+import { banner } from "./banner.js";
+import { helpDialog } from "./help.js";
+import { homeView } from "./home.js";
+import { newSessionDialog } from "./new-session.js";
+import { notifyEnd, watchNotifications } from "./notifications.js";
+import { openPalette } from "./palette.js";
+import { titleOf } from "./session-state.js";
+import { sidebar } from "./sidebar.js";
+import { watchUnread } from "./unread.js";
 
-/** Modules that may be missing while the client is being built. */
+/** A module that may be missing while the client is being built. */
 async function load(path, name) {
   try {
     return (await import(path))[name];
@@ -15,72 +34,238 @@ async function load(path, name) {
   }
 }
 
-const parts = {
-  conversation: await load("../conversation/conversation.js", "conversation"),
-  composer: await load("../interaction/composer.js", "composer"),
-  sessionHeader: await load("../interaction/header.js", "sessionHeader"),
-  requestPanel: await load("../interaction/requests.js", "requestPanel"),
-  queuePanel: await load("../interaction/queue.js", "queuePanel"),
-  settings: await load("../views/settings.js", "settingsView"),
-  usage: await load("../views/usage.js", "usageView"),
-  providers: await load("../views/providers.js", "providersView"),
-};
+const [conversation, composer, sessionHeader, requestPanel, queuePanel, settings, usage, providers] = await Promise.all([
+  load("../conversation/conversation.js", "conversation"),
+  load("../interaction/composer.js", "composer"),
+  load("../interaction/header.js", "sessionHeader"),
+  load("../interaction/requests.js", "requestPanel"),
+  load("../interaction/queue.js", "queuePanel"),
+  load("../views/settings.js", "settingsView"),
+  load("../views/usage.js", "usageView"),
+  load("../views/providers.js", "providersView"),
+]);
+const views = { home: homeView, settings, usage, providers };
+
+/** Mounts all of it. */
+export function mount(app) {
+  const isNarrow = matchMedia("(max-width: 719px)");
+  const isDrawerOpen = signal(false);
+  const isSidebarClosed = signal(false);
+
+  const shell = {
+    closeDrawer: () => { isDrawerOpen.value = false; },
+    toggleSidebar() {
+      if (isNarrow.matches) isDrawerOpen.value = !isDrawerOpen.peek();
+      else isSidebarClosed.value = !isSidebarClosed.peek();
+    },
+    showSidebar() {
+      if (isNarrow.matches) isDrawerOpen.value = true;
+      else isSidebarClosed.value = false;
+    },
+    focusSearch() {
+      shell.showSidebar();
+      requestAnimationFrame(() => side.focusSearch());
+    },
+    help: helpDialog,
+    /** The next session that waits for the person, after the one that is shown. */
+    openWaiting() {
+      const waiting = [...new Set([...store.pending.peek().values()].map((request) => request.sessionId))];
+      if (!waiting.length) return toast(t("shell.noneWaiting"));
+      navigate(sessionHref(waiting[(waiting.indexOf(store.selected.peek()) + 1) % waiting.length]));
+    },
+  };
+
+  const side = sidebar(shell);
+  const menuButton = iconButton("menu", () => t("shell.key.sidebar"), () => shell.toggleSidebar(), { kind: "menu-button", shortcut: "Mod+B", props: { "aria-controls": "sidebar" } });
+  const title = h("div", { class: "slot-header" });
+  const actions = iconButton("more", () => t("shell.sessionActions"), () => {
+    const record = store.sessions.peek().get(store.selected.peek());
+    if (record) openMenu(actions, sessionItems(record), { label: t("shell.sessionActions") });
+  }, { props: { "aria-haspopup": "menu" } });
+  const topbar = h("header", { class: "topbar" }, menuButton, title, actions);
+  const main = h("main", { class: "main", id: "main", tabIndex: -1 }, banner().element, topbar);
+  const scrim = h("div", { class: "scrim", on: { click: shell.closeDrawer } });
+  // The address belongs to the routes, so this is a button and no link.
+  const skip = h("button", { type: "button", class: "skip", on: { click: () => focusContent() } });
+  replace(app, skip, side.element, scrim, main);
+  app.removeAttribute("aria-busy");
+
+  let content = null;
+  let key = "";
+
+  function focusContent() {
+    (content?.focus ?? (() => (content?.element ?? main).focus()))();
+  }
+
+  effect(() => {
+    skip.textContent = t("shell.skip");
+    menuButton.setAttribute("aria-label", t("shell.key.sidebar"));
+    actions.setAttribute("aria-label", t("shell.sessionActions"));
+  });
+
+  effect(() => {
+    app.classList.toggle("drawer-open", isDrawerOpen.value);
+    app.classList.toggle("sidebar-closed", isSidebarClosed.value);
+    menuButton.setAttribute("aria-expanded", String(isNarrow.matches ? isDrawerOpen.value : !isSidebarClosed.value));
+    // Behind the drawer nothing can be reached, by no means.
+    main.inert = isDrawerOpen.value && isNarrow.matches;
+  });
+  isNarrow.addEventListener("change", shell.closeDrawer);
+
+  effect(() => {
+    const route = store.route.value;
+    const refused = connection.state.value.phase === "refused" ? connection.state.value.error : null;
+    const record = route.id ? store.session(route.id).value : null;
+    // A session that isn't known here may be an older one; whether it is there at all, the daemon says.
+    const isKnown = route.view !== "session" || record !== null;
+    const next = refused ? "refused" : !store.isReady.value ? "starting" : isKnown ? `${route.view} ${route.id}` : `unknown ${route.id}`;
+    untracked(() => {
+      if (next !== key) {
+        key = next;
+        show(route, { refused, isKnown });
+      }
+      if (route.seq && content?.views) jump(route.id, route.seq);
+    });
+  });
+
+  function show(route, { refused, isKnown }) {
+    const hadFocus = content?.element.contains(document.activeElement) ?? false;
+    content?.dispose?.();
+    content?.element.remove();
+    content = null;
+    replace(title);
+    actions.hidden = route.view !== "session" || !isKnown || refused !== null;
+    if (refused) content = { element: refusedPage(refused) };
+    else if (!store.isReady.peek()) content = { element: h("div", { class: "view" }) };
+    else if (!isKnown) content = missing(route.id);
+    else if (route.view === "session") content = sessionView(route.id);
+    else {
+      content = views[route.view]?.() ?? { element: h("div", { class: "view" }) };
+      content.element.classList.add("view");
+      if (content.element.tabIndex < 0) content.element.tabIndex = -1;
+      const name = h("span", { class: "topbar-title" });
+      const stop = effect(() => { name.textContent = route.view === "home" ? "" : t(`shell.view.${route.view}`); });
+      const { dispose } = content;
+      content.dispose = () => {
+        stop();
+        dispose?.();
+      };
+      title.append(name);
+    }
+    if (content.header) title.append(content.header);
+    main.append(content.element);
+    if (hadFocus && document.activeElement === document.body) main.focus({ preventScroll: true });
+  }
+
+  async function jump(id, seq) {
+    store.transcript(id);
+    await store.loadUntil(id, seq);
+    if (store.selected.peek() === id) content?.views?.conversation?.scrollToSeq?.(seq);
+  }
+
+  bindKeys(document, {
+    "Mod+K": () => (document.querySelector("dialog[open]") ? false : openPalette(shell)),
+    "?": () => (document.querySelector("dialog[open]") ? false : helpDialog()),
+    "/": () => (document.querySelector("dialog[open]") ? false : shell.focusSearch()),
+    "Alt+N": () => (document.querySelector("dialog[open]") ? false : void newSessionDialog()),
+    "Alt+W": () => shell.openWaiting(),
+    "Alt+ArrowDown": () => side.list.openNext(1),
+    "Alt+ArrowUp": () => side.list.openNext(-1),
+    "Mod+B": () => shell.toggleSidebar(),
+    "Mod+,": () => navigate(viewHref("settings")),
+    F6: () => nextRegion(1),
+    "Shift+F6": () => nextRegion(-1),
+    F2: () => {
+      const record = store.sessions.peek().get(store.selected.peek());
+      if (!record) return false;
+      shell.showSidebar();
+      side.list.startRename(record);
+      return true;
+    },
+    Escape: () => {
+      if (!isDrawerOpen.peek()) return false;
+      shell.closeDrawer();
+      menuButton.focus();
+      return true;
+    },
+  });
+
+  /** F6: from the list to the conversation to the composer and round again. */
+  function nextRegion(by) {
+    const stops = [() => { shell.showSidebar(); side.list.focus(); }, focusContent];
+    const places = [side.element, main];
+    if (content?.views?.composer) {
+      stops.push(() => content.views.composer.focus());
+      places.push(content.views.composer.element);
+    }
+    let now = places.findLastIndex((place) => place.contains(document.activeElement));
+    if (now < 0) now = by > 0 ? -1 : 0;
+    stops[(now + by + stops.length) % stops.length]();
+  }
+
+  watchUnread(notifyEnd);
+  watchNotifications();
+  watchDaemon();
+  addEventListener("hashchange", redeemTicket);
+}
 
 /** What one session shows, in its places of the grid. */
 function sessionView(id) {
-  const views = {
-    header: parts.sessionHeader?.(id),
-    conversation: parts.conversation?.(id),
-    requests: parts.requestPanel?.(id),
-    queue: parts.queuePanel?.(id),
-    composer: parts.composer?.(id),
+  const made = {
+    header: sessionHeader?.(id), conversation: conversation?.(id), requests: requestPanel?.(id), queue: queuePanel?.(id), composer: composer?.(id),
   };
-  const slot = (name) => h("div", { class: `slot-${name}` }, views[name]?.element);
+  const slot = (name) => h("div", { class: `slot-${name}` }, made[name]?.element);
+  let header = made.header?.element;
+  let stop = null;
+  if (!header) {
+    header = h("h1", { class: "topbar-title" });
+    stop = effect(() => { header.textContent = titleOf(store.session(id).value ?? {}); });
+  }
   return {
-    views,
-    header: slot("header"),
+    views: made,
+    header,
     element: h("div", { class: "session-view" }, ["conversation", "requests", "queue", "composer"].map(slot)),
+    focus: () => made.conversation?.focus?.(),
     dispose() {
-      for (const view of Object.values(views)) view?.dispose?.();
+      stop?.();
+      for (const view of Object.values(made)) view?.dispose?.();
     },
   };
 }
 
-/** Mounts all of it. */
-export function mount(app) {
-  const list = h("ul", { class: "session-list" });
-  const sidebar = h("aside", { class: "sidebar" }, list);
-  const topbar = h("header", { class: "topbar" });
-  const main = h("main", { class: "main" }, topbar);
-  replace(app, sidebar, main);
-  app.removeAttribute("aria-busy");
-
-  effect(() => {
-    replace(list, store.order.value.map((id) => {
-      const record = store.sessions.value.get(id);
-      return h("li", null, h("a", { href: sessionHref(id) }, record.title ?? id, " ", record.status));
-    }));
+/** A session that is not known here: it is asked for, and when the daemon doesn't know it either, that is said. */
+function missing(id) {
+  const element = h("div", { class: "notice-page view" }, h("p", { class: "hint", role: "status" }, t("shell.loading")));
+  store.fetchSession(id).catch((error) => {
+    replace(element,
+      h("h1", { class: "notice-title" }, icon("warning", { size: 24 }), t("shell.missing.title")),
+      h("p", null, error.code === "session_not_found" || error.status === 404 ? t("shell.missing.text") : visible(error.message, 400)),
+      h("div", null, button(t("shell.missing.back"), () => navigate("#/"), { kind: "primary" })));
   });
+  return { element };
+}
 
-  let shown = null;
-  let key = "";
-  effect(() => {
-    const route = store.route.value;
-    const next = `${route.view} ${route.id}`;
-    untracked(() => {
-      if (next !== key) {
-        key = next;
-        shown?.dispose?.();
-        shown?.element.remove();
-        replace(topbar);
-        shown = route.view === "session" ? sessionView(route.id) : parts[route.view]?.() ?? null;
-        if (shown) {
-          if (shown.header) topbar.append(shown.header);
-          else shown.element.classList.add("view");
-          main.append(shown.element);
-        }
-      }
-      if (route.seq) shown?.views?.conversation?.scrollToSeq?.(route.seq);
-    });
+/** What the daemon tells everybody. */
+function watchDaemon() {
+  let version = null;
+  connection.on("core:state", ({ payload }) => {
+    if (version !== null && payload.core.version !== version) {
+      toast(t("shell.updated", { version: visible(payload.core.version, 40) }), { action: { label: t("shell.reload"), run: () => location.reload() }, timeout: 0 });
+    }
+    version ??= payload.core.version;
+  });
+  connection.on("core:notification", ({ payload }) => {
+    toast(visible(payload.message, 600), { kind: payload.level === "error" ? "danger" : payload.level === "warning" ? "warn" : undefined });
+  });
+  connection.on("workflow:event", ({ payload }) => {
+    if (payload.type !== "budget") return;
+    const record = payload.sessionId ? store.sessions.peek().get(payload.sessionId) : null;
+    toast(t(`shell.budget.${payload.level === "exceeded" ? "exceeded" : "warning"}.${payload.scope === "day" ? "day" : "session"}`, {
+      title: record ? titleOf(record) : "", percent: Math.round(payload.share * 100),
+    }), { kind: payload.level === "exceeded" ? "danger" : "warn", action: record ? { label: t("shell.key.open"), run: () => navigate(sessionHref(record.id)) } : undefined });
+  });
+  connection.on("session:error", ({ payload, sessionId }) => {
+    const record = store.sessions.peek().get(sessionId);
+    toast(`${record ? `${titleOf(record)}: ` : ""}${visible(payload.message, 500)}`, { kind: "danger" });
   });
 }
