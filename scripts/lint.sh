@@ -54,6 +54,7 @@ say "documents"
 if have python3; then
     python3 scripts/check-docs.py || fail "documents"
     python3 scripts/describe-api.py --check || fail "the description of the API"
+    python3 scripts/embed-web.py --check || fail "the embedded files"
 else
     fail "python3 is missing (scripts/setup.sh --test installs it)"
 fi

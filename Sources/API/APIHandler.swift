@@ -23,6 +23,7 @@ package final class APIHandler: HTTPHandler {
     /// Whether new streams may be compressed.
     package var compresses: Bool
     private(set) var router = Router()
+    let web = WebClient()
     let apiDescription = StaticDocument(contentType: MediaTypes.json, bytes: APIHandler.openAPI)
     private var healthCache: (turn: Int64, clients: Int, text: [UInt8]) = (.min, 0, [])
 
@@ -58,6 +59,9 @@ package final class APIHandler: HTTPHandler {
         // What monitors ask for all the time, answered without looking at tables.
         if request.head.isPath("/health"), request.head.method == .get {
             return responder.respond(json: healthText())
+        }
+        if let document = web.document(at: request.head.path) {
+            return give(document, of: request.head, Recipient(request, responder))
         }
         do throws(Failure) {
             let path = try segments(of: request.head)
@@ -111,7 +115,7 @@ package final class APIHandler: HTTPHandler {
     }
 
     /// A method that the path doesn't take; `OPTIONS` asks which it does (RFC 9110 section 9.3.7).
-    private func otherMethod(_ method: HTTPMethod, _ allowed: String) -> APIReply {
+    func otherMethod(_ method: HTTPMethod, _ allowed: String) -> APIReply {
         if method == .options { return .empty(204, headers: [("Allow", allowed)]) }
         let failure = Failure(code: "method_not_allowed", message: "This path takes \(allowed) only.")
         return .json(405, failure.httpBody, headers: [("Allow", allowed)])
@@ -120,7 +124,7 @@ package final class APIHandler: HTTPHandler {
     // MARK: Answers
 
     /// Whom an answer goes to, and what they can read.
-    private struct Recipient {
+    struct Recipient {
         let responder: HTTPResponder
         let headers: HTTPHeaders
         let acceptsGzip: Bool
@@ -135,7 +139,7 @@ package final class APIHandler: HTTPHandler {
     /// Bodies from this size on are compressed for those who accept it: below it the head weighs more.
     private static let gzipThreshold = 4096
 
-    private func give(_ reply: APIReply, _ recipient: Recipient) {
+    func give(_ reply: APIReply, _ recipient: Recipient) {
         switch reply {
         case .json(let status, let json, let headers):
             give(status, "application/json", json.serialize(), headers, recipient)
@@ -197,13 +201,14 @@ package final class APIHandler: HTTPHandler {
         recipient.responder.respond(status: status, headers: headers, body: body)
     }
 
-    private func give(_ document: StaticDocument, _ recipient: Recipient) {
+    func give(_ document: StaticDocument, with more: [(String, String)] = [], _ recipient: Recipient) {
         let packed = recipient.acceptsGzip ? document.packed : nil
         var headers: HTTPHeaders = [
             "content-type": document.contentType, "x-content-type-options": "nosniff", "vary": "accept-encoding",
             // Kept, and asked about each time.
             "cache-control": "no-cache", "etag": document.entityTag(isPacked: packed != nil),
         ]
+        for (name, value) in more { headers.append(name, value) }
         if document.isKnown(recipient.headers) { return recipient.responder.respond(status: 304, headers: headers) }
         if packed != nil { headers.append("content-encoding", "gzip") }
         recipient.responder.respond(status: 200, headers: headers, body: packed ?? document.bytes)

@@ -5,18 +5,6 @@ import Glibc
 
 // Files of a home, looked at with distrust.
 
-/// The names in a folder, sorted; none when there is no such folder.
-func names(in folder: String) -> [String] {
-    guard let stream = opendir(folder) else { return [] }
-    defer { closedir(stream) }
-    var names: [String] = []
-    while let entry = readdir(stream) {
-        let name = withUnsafeBytes(of: &entry.pointee.d_name) { String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self) }
-        if name != ".", name != ".." { names.append(name) }
-    }
-    return names.sorted()
-}
-
 /// Whether there is anything of that name, also a link that leads nowhere.
 func exists(_ path: String) -> Bool {
     var information = stat()
@@ -42,7 +30,7 @@ func removeTree(_ path: String) {
     var information = stat()
     guard lstat(path, &information) == 0 else { return }
     if information.st_mode & S_IFMT == S_IFDIR {
-        for name in names(in: path) { removeTree(path + "/" + name) }
+        for name in folderEntries(path) ?? [] { removeTree(path + "/" + name) }
         rmdir(path)
     } else {
         unlink(path)

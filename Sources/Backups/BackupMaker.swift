@@ -56,8 +56,10 @@ package struct BackupMaker {
     /// Paths below the home, sorted.
     private var contents: [String] {
         var paths = BackupLayout.items.filter { $0 != "sessions" }
-        paths += names(in: home + "/sessions").filter { BackupLayout.isSessionFile($0[...]) }.map { "sessions/" + $0 }
-        paths += names(in: home + "/providers").map { "providers/\($0)/module.json" }.filter(BackupLayout.isManifest)
+        paths += (folderEntries(home + "/sessions") ?? []).filter { BackupLayout.isSessionFile($0[...]) }
+            .map { "sessions/" + $0 }
+        paths += (folderEntries(home + "/providers") ?? []).map { "providers/\($0)/module.json" }
+            .filter(BackupLayout.isManifest)
         return paths.sorted()
     }
 

@@ -36,7 +36,7 @@ package struct BackupShelf {
 
     /// The newest first.
     package var items: [Item] {
-        names(in: folder).filter { !$0.hasSuffix(".part") }.compactMap(item).sorted {
+        (folderEntries(folder) ?? []).filter { !$0.hasSuffix(".part") }.compactMap(item).sorted {
             ($0.time, $0.name) > ($1.time, $1.name)
         }
     }
@@ -80,7 +80,7 @@ package struct BackupShelf {
         var information = stat()
         guard lstat(path, &information) == 0 else { return 0 }
         guard information.st_mode & S_IFMT == S_IFDIR else { return Int(information.st_size) }
-        return names(in: path).reduce(0) { $0 + size(of: path + "/" + $1) }
+        return (folderEntries(path) ?? []).reduce(0) { $0 + size(of: path + "/" + $1) }
     }
 
     /// Bytes at the beginning of a log that are looked at for a title.

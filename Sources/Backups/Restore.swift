@@ -52,7 +52,7 @@ package struct Restore {
     /// Everything that the backup has or could have.
     private func items(_ manifest: BackupManifest) -> [RestoreJournal.Item] {
         let paths = Set(manifest.files.map(\.path))
-        let current = names(in: home + "/providers").map { "providers/\($0)/module.json" }
+        let current = (folderEntries(home + "/providers") ?? []).map { "providers/\($0)/module.json" }
             .filter { BackupLayout.isManifest($0) && exists(home + "/" + $0) }
         let manifests = Set(current).union(paths.filter(BackupLayout.isManifest)).sorted()
         return (BackupLayout.items + manifests).map { item in
@@ -64,7 +64,7 @@ package struct Restore {
 
     /// What restores that were cut short have unpacked in vain.
     private func removeRubbish() {
-        for name in names(in: home + "/backups") where name.hasPrefix("restore-") {
+        for name in folderEntries(home + "/backups") ?? [] where name.hasPrefix("restore-") {
             removeTree("\(home)/backups/\(name)/new")
             // Unless something of old is in it.
             rmdir("\(home)/backups/\(name)")

@@ -20,6 +20,18 @@ package func makeDirectories(_ path: String) throws(SystemError) {
     guard mkdir(path, 0o700) == 0 || errno == EEXIST else { throw .current("mkdir \(path)") }
 }
 
+/// The names in a folder, without `.` and `..`, sorted; nil when it can't be read.
+package func folderEntries(_ path: String) -> [String]? {
+    guard let folder = opendir(path) else { return nil }
+    defer { closedir(folder) }
+    var names: [String] = []
+    while let entry = readdir(folder) {
+        let name = withUnsafeBytes(of: &entry.pointee.d_name) { String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self) }
+        if name != ".", name != ".." { names.append(name) }
+    }
+    return names.sorted()
+}
+
 /// A whole file, which must be regular and no symbolic link.
 /// - Parameter limit: the most bytes it may have; a larger one is `EFBIG`.
 package func readFile(_ path: String, limit: Int = 1 << 20) throws(SystemError) -> [UInt8] {
@@ -30,32 +42,50 @@ package func readFile(_ path: String, limit: Int = 1 << 20) throws(SystemError) 
     var information = stat()
     guard fstat(file, &information) == 0 else { throw .current("stat \(path)") }
     guard information.st_mode & S_IFMT == S_IFREG else { throw SystemError(errno: EINVAL, operation: "read \(path)") }
+    return try readToEnd(of: file, path, limit: limit)
+}
+
+/// What is left to read of a descriptor that blocks.
+/// - Parameter limit: the most bytes there may be; more are `EFBIG`.
+package func readToEnd(of file: Int32, _ name: String, limit: Int = 1 << 20) throws(SystemError) -> [UInt8] {
     var bytes: [UInt8] = []
     var buffer = [UInt8](repeating: 0, count: 16 << 10)
     while true {
         let count = read(file, &buffer, buffer.count)
         if count < 0, errno == EINTR { continue }
-        guard count >= 0 else { throw .current("read \(path)") }
+        guard count >= 0 else { throw .current("read \(name)") }
         if count == 0 { return bytes }
         bytes.append(contentsOf: buffer[..<count])
-        guard bytes.count <= limit else { throw SystemError(errno: EFBIG, operation: "read \(path)") }
+        guard bytes.count <= limit else { throw SystemError(errno: EFBIG, operation: "read \(name)") }
+    }
+}
+
+/// Makes a file, in the place of what has its name now. There is none when this fails.
+/// - Parameter synchronizes: whether it is on the disk when this returns; else it outlives this process, but not always
+///   a loss of power.
+package func makeFile(
+    _ path: String, _ bytes: [UInt8], mode: mode_t = 0o600, synchronizes: Bool = true
+) throws(SystemError) {
+    unlink(path)
+    let file = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, mode)
+    guard file >= 0 else { throw .current("open \(path)") }
+    do throws(SystemError) {
+        defer { close(file) }
+        try writeAll(bytes, to: file, path)
+        guard !synchronizes || fsync(file) == 0 else { throw .current("fsync \(path)") }
+    } catch {
+        unlink(path)
+        throw error
     }
 }
 
 /// Replaces a file whole: whoever reads it sees the old bytes or the new ones, never some of each.
-package func writeFile(_ path: String, _ bytes: [UInt8], mode: mode_t = 0o600) throws(SystemError) {
+/// - Parameter synchronizes: as with `makeFile`; without it a loss of power may leave an empty file.
+package func writeFile(
+    _ path: String, _ bytes: [UInt8], mode: mode_t = 0o600, synchronizes: Bool = true
+) throws(SystemError) {
     let temporary = "\(path).\(getpid()).new"
-    unlink(temporary)
-    let file = open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, mode)
-    guard file >= 0 else { throw .current("open \(temporary)") }
-    do throws(SystemError) {
-        defer { close(file) }
-        try writeAll(bytes, to: file, temporary)
-        guard fsync(file) == 0 else { throw .current("fsync \(temporary)") }
-    } catch {
-        unlink(temporary)
-        throw error
-    }
+    try makeFile(temporary, bytes, mode: mode, synchronizes: synchronizes)
     guard rename(temporary, path) == 0 else {
         let error = SystemError.current("rename \(temporary)")
         unlink(temporary)

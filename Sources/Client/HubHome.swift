@@ -66,19 +66,11 @@ public struct HubHome: Equatable, Sendable {
             throw HubError(
                 .unsafeHome, "\(file) is open to other users: run chmod \(isSecret ? "600" : "go-w") on it")
         }
-        return try readAll(fd, file, limit: limit)
-    }
-
-    private func readAll(_ fd: Int32, _ file: String, limit: Int) throws(HubError) -> [UInt8] {
-        var bytes: [UInt8] = []
-        var chunk = [UInt8](repeating: 0, count: 4096)
-        while true {
-            let count = read(fd, &chunk, chunk.count)
-            if count < 0, errno == EINTR { continue }
-            guard count >= 0 else { throw HubError(.unsafeHome, SystemError.current("read \(file)").description) }
-            if count == 0 { return bytes }
-            bytes.append(contentsOf: chunk[..<count])
-            guard bytes.count <= limit else { throw HubError(.unsafeHome, "\(file) is larger than \(limit) bytes") }
+        do throws(SystemError) {
+            return try readToEnd(of: fd, file, limit: limit)
+        } catch {
+            throw HubError(
+                .unsafeHome, error.errno == EFBIG ? "\(file) is larger than \(limit) bytes" : error.description)
         }
     }
 

@@ -29,19 +29,13 @@ package struct ConfigurationFile: Sendable {
         guard status.st_uid == geteuid() || status.st_uid == 0, status.st_mode & 0o022 == 0 else {
             throw failure("can be changed by other users: own it and set its mode to 600")
         }
-        guard status.st_size <= limit else { throw failure("is larger than \(limit) bytes") }
-        var bytes: [UInt8] = []
-        var buffer = [UInt8](repeating: 0, count: 16 << 10)
-        while bytes.count <= limit {
-            let count = Glibc.read(fd, &buffer, buffer.count)
-            if count == 0 { return bytes }
-            if count > 0 {
-                bytes += buffer[..<count]
-            } else if errno != EINTR {
-                throw failure("can't be read: \(SystemError.text(of: errno))")
-            }
+        do throws(SystemError) {
+            return try readToEnd(of: fd, path, limit: limit)
+        } catch {
+            throw failure(
+                error.errno == EFBIG
+                    ? "is larger than \(limit) bytes" : "can't be read: \(SystemError.text(of: error.errno))")
         }
-        throw failure("is larger than \(limit) bytes")
     }
 
     /// Replaces the file so that whoever reads it sees the old or the new one, whole. Mode 0600. A symbolic link stays
@@ -106,20 +100,6 @@ package struct ConfigurationFile: Sendable {
         guard let real = realpath(path, nil) else { return path }
         defer { free(real) }
         return String(cString: real)
-    }
-
-    private func makeFile(_ path: String, _ bytes: [UInt8]) throws(SystemError) {
-        unlink(path)
-        let fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0o600)
-        guard fd >= 0 else { throw .current("open \(path)") }
-        do throws(SystemError) {
-            defer { close(fd) }
-            try writeAll(bytes, to: fd, path)
-            guard fsync(fd) == 0 else { throw .current("fsync \(path)") }
-        } catch {
-            unlink(path)
-            throw error
-        }
     }
 
     // MARK: Changing

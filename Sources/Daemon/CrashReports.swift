@@ -54,7 +54,9 @@ struct CrashReports {
 
     /// Oldest first.
     var names: [String] {
-        folderEntries(folder).filter { $0.hasPrefix(CrashReports.prefix) && $0.hasSuffix(CrashReports.suffix) }.sorted()
+        (folderEntries(folder) ?? []).filter {
+            $0.hasPrefix(CrashReports.prefix) && $0.hasSuffix(CrashReports.suffix)
+        }
     }
 
     /// Whole lines at the end of a log.
@@ -76,16 +78,4 @@ func tail(of path: String, limit: Int) -> [UInt8] {
     guard let bytes = try? readAll(file, from: start, count: size - start) else { return [] }
     guard start > 0, let newline = bytes.firstIndex(of: 0x0a) else { return bytes }
     return Array(bytes[(newline + 1)...])
-}
-
-/// The names in a folder, without `.` and `..`, in no order; none when it can't be read.
-func folderEntries(_ path: String) -> [String] {
-    guard let folder = opendir(path) else { return [] }
-    defer { closedir(folder) }
-    var names: [String] = []
-    while let entry = readdir(folder) {
-        let name = withUnsafeBytes(of: &entry.pointee.d_name) { String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self) }
-        if name != ".", name != ".." { names.append(name) }
-    }
-    return names
 }

@@ -94,7 +94,7 @@ struct Diagnostics: Sendable {
         var entries: [JSON] = []
         for folder in ["", "core", "logs", "providers", "backups"] {
             let path = folder.isEmpty ? home : home + "/" + folder
-            for name in folderEntries(path).sorted().prefix(1000) {
+            for name in (folderEntries(path) ?? []).prefix(1000) {
                 guard let entry = describe(path + "/" + name, (folder.isEmpty ? "" : folder + "/") + name) else {
                     continue
                 }
@@ -102,7 +102,7 @@ struct Diagnostics: Sendable {
             }
         }
         var sum = 0
-        let sessions = folderEntries(home + "/sessions")
+        let sessions = folderEntries(home + "/sessions") ?? []
         var information = stat()
         for name in sessions where lstat(home + "/sessions/" + name, &information) == 0 {
             sum += Int(information.st_size)

@@ -104,7 +104,9 @@ struct Settings {
         // Browsers share cookies between all ports of a host: two daemons must not take each other's.
         access.cookieName = "codeai-hub-\(port)"
         // Whoever comes with a ticket has nothing else to show yet: the ticket is the proof.
-        access.openPaths = ["/api/v1/auth/session"]
+        access.openPaths = APIHandler.webPaths.union(["/api/v1/auth/session"])
+        // In an editor's webview; its policy says which pages may show it.
+        access.framePaths = ["/"]
         return access
     }
 

@@ -36,7 +36,7 @@ private func openFiles() -> Int? {
     var information = stat()
     guard stat("/proc/self/fd", &information) == 0 else { return nil }
     // What was open for counting is not counted.
-    return information.st_size > 0 ? Int(information.st_size) : max(0, folderEntries("/proc/self/fd").count - 1)
+    return information.st_size > 0 ? Int(information.st_size) : max(0, (folderEntries("/proc/self/fd") ?? []).count - 1)
 }
 
 /// When the machine was started, in seconds since 1970. That doesn't change.

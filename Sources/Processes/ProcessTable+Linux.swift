@@ -203,12 +203,7 @@ package struct ProcessTable {
     }
 
     private static func forEachNumber(in path: String, _ body: (Int32) -> Void) {
-        guard let directory = opendir(path) else { return }
-        defer { closedir(directory) }
-        while let item = readdir(directory) {
-            let name = withUnsafeBytes(of: item.pointee.d_name) { raw in
-                String(decoding: raw.prefix { $0 != 0 }, as: UTF8.self)
-            }
+        for name in folderEntries(path) ?? [] {
             if let number = Int32(name) { body(number) }
         }
     }

@@ -22,6 +22,8 @@ package final class AccessGuard {
         package var extraHosts: [String] = []
         /// Paths, exactly, that need no token: host and origin are checked all the same.
         package var openPaths: Set<String> = []
+        /// Paths, exactly, that pages of other sites may load into a frame: what is there says by itself who may show it.
+        package var framePaths: Set<String> = []
         /// Name of the browser session's cookie. Cookies are shared by all ports of a host, so it should name the port.
         package var cookieName = "session"
         /// How long a ticket can be exchanged.
@@ -196,10 +198,12 @@ package final class AccessGuard {
     /// Fetch Metadata whose page it was; following a link is all right.
     private func checkFetchMetadata(_ head: HTTPRequestHead) -> OriginCheck {
         guard let site = head.headers["sec-fetch-site"], site != "same-origin", site != "none" else { return .none }
-        let isNavigation =
-            head.method == .get && head.headers["sec-fetch-mode"] == "navigate"
-            && head.headers["sec-fetch-dest"] == "document"
-        return isNavigation ? .none : .crossSite
+        guard head.method == .get, head.headers["sec-fetch-mode"] == "navigate" else { return .crossSite }
+        switch head.headers["sec-fetch-dest"] {
+        case "document": return .none
+        case "iframe": return configuration.framePaths.contains(head.path) ? .none : .crossSite
+        default: return .crossSite
+        }
     }
 
     private func preflightHeaders(_ head: HTTPRequestHead, origin: String) -> HTTPHeaders {

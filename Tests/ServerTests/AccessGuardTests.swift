@@ -137,6 +137,25 @@ private final class FixedOwner: SocketOwnerLookup {
         #expect(try ask(server, [("Sec-Fetch-Site", "none")]).status == 200)
     }
 
+    @Test func onlyNamedPathsMayBeLoadedIntoFrames() throws {
+        var configuration = Self.access()
+        configuration.framePaths = ["/page"]
+        let server = try ServerUnderTest(access: configuration, handle: Self.answer)
+        func status(_ path: String, _ mode: String, _ destination: String, method: String = "GET") throws -> Int {
+            try ask(
+                server, path, method: method,
+                [("Sec-Fetch-Site", "cross-site"), ("Sec-Fetch-Mode", mode), ("Sec-Fetch-Dest", destination)]
+            ).status
+        }
+        #expect(try status("/page", "navigate", "iframe") == 200)
+        #expect(try status("/page?query", "navigate", "iframe") == 200)
+        for path in ["/", "/page/", "/page/x", "/%70age"] { #expect(try status(path, "navigate", "iframe") == 403) }
+        #expect(try status("/page", "no-cors", "iframe") == 403)
+        #expect(try status("/page", "navigate", "object") == 403)
+        #expect(try status("/page", "no-cors", "script") == 403)
+        #expect(try status("/page", "navigate", "iframe", method: "HEAD") == 403)
+    }
+
     @Test func ownProcessNeedsNoToken() throws {
         let server = try ServerUnderTest(access: Self.access(), handle: Self.answer)
         #expect(try ask(server).text == "sameUser")

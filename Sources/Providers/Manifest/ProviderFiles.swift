@@ -32,7 +32,7 @@ enum ProviderFiles {
             throw ManifestError(path: path, reason: "can be changed by other users: run chmod go-w on it")
         }
         do throws(SystemError) {
-            return try readAll(file, path)
+            return try readToEnd(of: file, path, limit: limit)
         } catch {
             throw ManifestError(path: path, reason: "can't be read: \(error)")
         }
@@ -53,36 +53,12 @@ enum ProviderFiles {
         let file = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
         guard file >= 0 else { return nil }
         defer { close(file) }
-        guard let bytes = try? readAll(file, path) else { return nil }
+        guard let bytes = try? readToEnd(of: file, path, limit: limit) else { return nil }
         return try? JSON.parse(bytes)
     }
 
-    private static func readAll(_ file: Int32, _ path: String) throws(SystemError) -> [UInt8] {
-        var bytes: [UInt8] = []
-        var chunk = [UInt8](repeating: 0, count: 16 << 10)
-        while true {
-            let count = Glibc.read(file, &chunk, chunk.count)
-            if count < 0, errno == EINTR { continue }
-            guard count >= 0 else { throw .current("read \(path)") }
-            if count == 0 { return bytes }
-            bytes.append(contentsOf: chunk[..<count])
-            guard bytes.count <= limit else { throw SystemError(errno: EFBIG, operation: "read \(path)") }
-        }
-    }
-
     /// The names of the entries of a folder that don't begin with a dot, sorted.
-    static func names(in path: String) -> [String] {
-        guard let directory = opendir(path) else { return [] }
-        defer { closedir(directory) }
-        var names: [String] = []
-        while let entry = readdir(directory) {
-            let name = withUnsafePointer(to: &entry.pointee.d_name) { pointer in
-                pointer.withMemoryRebound(to: UInt8.self, capacity: 256) { String(decodingCString: $0, as: UTF8.self) }
-            }
-            if !name.hasPrefix(".") { names.append(name) }
-        }
-        return names.sorted()
-    }
+    static func names(in path: String) -> [String] { (folderEntries(path) ?? []).filter { !$0.hasPrefix(".") } }
 
     /// The names of the folders within a folder, symbolic links to folders among them.
     static func folders(in path: String) -> [String] { names(in: path).filter { isDirectory("\(path)/\($0)") } }

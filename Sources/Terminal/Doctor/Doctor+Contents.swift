@@ -72,7 +72,7 @@ extension Doctor {
 
     mutating func examineSessions() {
         let folder = home.path + "/sessions"
-        let names = PortLook.names(in: folder)
+        let names = folderEntries(folder) ?? []
         let logs = names.filter { $0.hasSuffix(".jsonl") && $0 != "index.jsonl" }
         var unreadable: [String] = []
         for name in logs where !isReadableLog("\(folder)/\(name)") { unreadable.append(name) }

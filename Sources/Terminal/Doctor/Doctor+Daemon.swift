@@ -183,9 +183,9 @@ enum PortLook {
     /// The process of ours that has one of these sockets open.
     private static func owner(of inodes: [String]) -> Int32? {
         let wanted = Set(inodes.map { "socket:[\($0)]" })
-        for name in names(in: "/proc") {
+        for name in folderEntries("/proc") ?? [] {
             guard let pid = Int32(name) else { continue }
-            for descriptor in names(in: "/proc/\(pid)/fd") {
+            for descriptor in folderEntries("/proc/\(pid)/fd") ?? [] {
                 var buffer = [UInt8](repeating: 0, count: 128)
                 let count = buffer.withUnsafeMutableBytes {
                     readlink(
@@ -196,18 +196,5 @@ enum PortLook {
             }
         }
         return nil
-    }
-
-    static func names(in folder: String) -> [String] {
-        guard let directory = opendir(folder) else { return [] }
-        defer { closedir(directory) }
-        var names: [String] = []
-        while let entry = readdir(directory) {
-            let name = withUnsafePointer(to: &entry.pointee.d_name) {
-                $0.withMemoryRebound(to: CChar.self, capacity: 256) { String(cString: $0) }
-            }
-            if name != ".", name != ".." { names.append(name) }
-        }
-        return names
     }
 }

@@ -1,0 +1,227 @@
+// Written by scripts/embed-web.py.
+#include "CAssets.h"
+
+#pragma clang diagnostic ignored "-Wc23-extensions"
+
+static const unsigned char core_connection_js[] = {
+#embed "../../assets/web/core/connection.js"
+};
+
+static const unsigned char core_dom_js[] = {
+#embed "../../assets/web/core/dom.js"
+};
+
+static const unsigned char core_format_js[] = {
+#embed "../../assets/web/core/format.js"
+};
+
+static const unsigned char core_i18n_js[] = {
+#embed "../../assets/web/core/i18n.js"
+};
+
+static const unsigned char core_keys_js[] = {
+#embed "../../assets/web/core/keys.js"
+};
+
+static const unsigned char core_main_js[] = {
+#embed "../../assets/web/core/main.js"
+};
+
+static const unsigned char core_preferences_js[] = {
+#embed "../../assets/web/core/preferences.js"
+};
+
+static const unsigned char core_records_js[] = {
+#embed "../../assets/web/core/records.js"
+};
+
+static const unsigned char core_route_js[] = {
+#embed "../../assets/web/core/route.js"
+};
+
+static const unsigned char core_signal_js[] = {
+#embed "../../assets/web/core/signal.js"
+};
+
+static const unsigned char core_store_js[] = {
+#embed "../../assets/web/core/store.js"
+};
+
+static const unsigned char core_text_js[] = {
+#embed "../../assets/web/core/text.js"
+};
+
+static const unsigned char core_theme_js[] = {
+#embed "../../assets/web/core/theme.js"
+};
+
+static const unsigned char core_transcripts_js[] = {
+#embed "../../assets/web/core/transcripts.js"
+};
+
+static const unsigned char css_pages_css[] = {
+#embed "../../assets/web/css/pages.css"
+};
+
+static const unsigned char css_shell_css[] = {
+#embed "../../assets/web/css/shell.css"
+};
+
+static const unsigned char css_sidebar_css[] = {
+#embed "../../assets/web/css/sidebar.css"
+};
+
+static const unsigned char css_tokens_css[] = {
+#embed "../../assets/web/css/tokens.css"
+};
+
+static const unsigned char icon_svg[] = {
+#embed "../../assets/web/icon.svg"
+};
+
+static const unsigned char index_html[] = {
+#embed "../../assets/web/index.html"
+};
+
+static const unsigned char shell_access_js[] = {
+#embed "../../assets/web/shell/access.js"
+};
+
+static const unsigned char shell_actions_js[] = {
+#embed "../../assets/web/shell/actions.js"
+};
+
+static const unsigned char shell_banner_js[] = {
+#embed "../../assets/web/shell/banner.js"
+};
+
+static const unsigned char shell_help_js[] = {
+#embed "../../assets/web/shell/help.js"
+};
+
+static const unsigned char shell_home_js[] = {
+#embed "../../assets/web/shell/home.js"
+};
+
+static const unsigned char shell_import_js[] = {
+#embed "../../assets/web/shell/import.js"
+};
+
+static const unsigned char shell_new_session_js[] = {
+#embed "../../assets/web/shell/new-session.js"
+};
+
+static const unsigned char shell_notifications_js[] = {
+#embed "../../assets/web/shell/notifications.js"
+};
+
+static const unsigned char shell_palette_js[] = {
+#embed "../../assets/web/shell/palette.js"
+};
+
+static const unsigned char shell_provider_picker_js[] = {
+#embed "../../assets/web/shell/provider-picker.js"
+};
+
+static const unsigned char shell_session_list_js[] = {
+#embed "../../assets/web/shell/session-list.js"
+};
+
+static const unsigned char shell_session_query_js[] = {
+#embed "../../assets/web/shell/session-query.js"
+};
+
+static const unsigned char shell_session_state_js[] = {
+#embed "../../assets/web/shell/session-state.js"
+};
+
+static const unsigned char shell_shell_js[] = {
+#embed "../../assets/web/shell/shell.js"
+};
+
+static const unsigned char shell_sidebar_js[] = {
+#embed "../../assets/web/shell/sidebar.js"
+};
+
+static const unsigned char shell_unread_js[] = {
+#embed "../../assets/web/shell/unread.js"
+};
+
+static const unsigned char strings_shell_js[] = {
+#embed "../../assets/web/strings/shell.js"
+};
+
+static const unsigned char ui_button_js[] = {
+#embed "../../assets/web/ui/button.js"
+};
+
+static const unsigned char ui_dialog_js[] = {
+#embed "../../assets/web/ui/dialog.js"
+};
+
+static const unsigned char ui_icons_js[] = {
+#embed "../../assets/web/ui/icons.js"
+};
+
+static const unsigned char ui_menu_js[] = {
+#embed "../../assets/web/ui/menu.js"
+};
+
+static const unsigned char ui_toast_js[] = {
+#embed "../../assets/web/ui/toast.js"
+};
+
+static const unsigned char ui_tooltip_js[] = {
+#embed "../../assets/web/ui/tooltip.js"
+};
+
+static const struct cassets_file cassets_files[] = {
+    {"core/connection.js", core_connection_js, sizeof core_connection_js},
+    {"core/dom.js", core_dom_js, sizeof core_dom_js},
+    {"core/format.js", core_format_js, sizeof core_format_js},
+    {"core/i18n.js", core_i18n_js, sizeof core_i18n_js},
+    {"core/keys.js", core_keys_js, sizeof core_keys_js},
+    {"core/main.js", core_main_js, sizeof core_main_js},
+    {"core/preferences.js", core_preferences_js, sizeof core_preferences_js},
+    {"core/records.js", core_records_js, sizeof core_records_js},
+    {"core/route.js", core_route_js, sizeof core_route_js},
+    {"core/signal.js", core_signal_js, sizeof core_signal_js},
+    {"core/store.js", core_store_js, sizeof core_store_js},
+    {"core/text.js", core_text_js, sizeof core_text_js},
+    {"core/theme.js", core_theme_js, sizeof core_theme_js},
+    {"core/transcripts.js", core_transcripts_js, sizeof core_transcripts_js},
+    {"css/pages.css", css_pages_css, sizeof css_pages_css},
+    {"css/shell.css", css_shell_css, sizeof css_shell_css},
+    {"css/sidebar.css", css_sidebar_css, sizeof css_sidebar_css},
+    {"css/tokens.css", css_tokens_css, sizeof css_tokens_css},
+    {"icon.svg", icon_svg, sizeof icon_svg},
+    {"index.html", index_html, sizeof index_html},
+    {"shell/access.js", shell_access_js, sizeof shell_access_js},
+    {"shell/actions.js", shell_actions_js, sizeof shell_actions_js},
+    {"shell/banner.js", shell_banner_js, sizeof shell_banner_js},
+    {"shell/help.js", shell_help_js, sizeof shell_help_js},
+    {"shell/home.js", shell_home_js, sizeof shell_home_js},
+    {"shell/import.js", shell_import_js, sizeof shell_import_js},
+    {"shell/new-session.js", shell_new_session_js, sizeof shell_new_session_js},
+    {"shell/notifications.js", shell_notifications_js, sizeof shell_notifications_js},
+    {"shell/palette.js", shell_palette_js, sizeof shell_palette_js},
+    {"shell/provider-picker.js", shell_provider_picker_js, sizeof shell_provider_picker_js},
+    {"shell/session-list.js", shell_session_list_js, sizeof shell_session_list_js},
+    {"shell/session-query.js", shell_session_query_js, sizeof shell_session_query_js},
+    {"shell/session-state.js", shell_session_state_js, sizeof shell_session_state_js},
+    {"shell/shell.js", shell_shell_js, sizeof shell_shell_js},
+    {"shell/sidebar.js", shell_sidebar_js, sizeof shell_sidebar_js},
+    {"shell/unread.js", shell_unread_js, sizeof shell_unread_js},
+    {"strings/shell.js", strings_shell_js, sizeof strings_shell_js},
+    {"ui/button.js", ui_button_js, sizeof ui_button_js},
+    {"ui/dialog.js", ui_dialog_js, sizeof ui_dialog_js},
+    {"ui/icons.js", ui_icons_js, sizeof ui_icons_js},
+    {"ui/menu.js", ui_menu_js, sizeof ui_menu_js},
+    {"ui/toast.js", ui_toast_js, sizeof ui_toast_js},
+    {"ui/tooltip.js", ui_tooltip_js, sizeof ui_tooltip_js},
+};
+
+const struct cassets_file *cassets_web(size_t *count) {
+    *count = sizeof cassets_files / sizeof cassets_files[0];
+    return cassets_files;
+}

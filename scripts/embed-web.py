@@ -1,0 +1,58 @@
+#!/usr/bin/env python3
+"""Writes Sources/CAssets/web.c, which has the compiler put the files of assets/web inside the program.
+
+    scripts/embed-web.py [--check]       --check writes nothing and fails when the file isn't what would be written
+
+To be run when a file was added, renamed or removed; what is in the files is read at each build.
+"""
+
+import pathlib
+import re
+import sys
+
+root = pathlib.Path(__file__).resolve().parent.parent
+web = root / "assets/web"
+target = root / "Sources/CAssets/web.c"
+
+HEAD = """// Written by scripts/embed-web.py.
+#include "CAssets.h"
+
+#pragma clang diagnostic ignored "-Wc23-extensions"
+"""
+
+
+def text(names):
+    """Variables named after the files, so that one more changes no other line."""
+    variables = {name: re.sub(r"[^A-Za-z0-9]", "_", name) for name in names}
+    parts = [HEAD]
+    for name, variable in variables.items():
+        parts.append(f'\nstatic const unsigned char {variable}[] = {{\n#embed "../../assets/web/{name}"\n}};\n')
+    rows = "".join(f'    {{"{name}", {variable}, sizeof {variable}}},\n' for name, variable in variables.items())
+    parts.append(f"\nstatic const struct cassets_file cassets_files[] = {{\n{rows}}};\n")
+    parts.append("""
+const struct cassets_file *cassets_web(size_t *count) {
+    *count = sizeof cassets_files / sizeof cassets_files[0];
+    return cassets_files;
+}
+""")
+    return "".join(parts)
+
+
+def main():
+    names = sorted(str(path.relative_to(web)) for path in web.rglob("*") if path.is_file())
+    for name in names:
+        # As it is in a C string and in an address.
+        if not re.fullmatch(r"[A-Za-z0-9_-]+([./][A-Za-z0-9_-]+)*", name) or not (web / name).stat().st_size:
+            print(f"assets/web/{name}: is empty, or its name has more than letters, digits, - _ . /", file=sys.stderr)
+            return 1
+    wanted = text(names)
+    if target.is_file() and target.read_text() == wanted:
+        return 0
+    if "--check" in sys.argv:
+        print("assets/web has other files than Sources/CAssets/web.c: run scripts/embed-web.py", file=sys.stderr)
+        return 1
+    target.write_text(wanted)
+    return 0
+
+
+sys.exit(main())
