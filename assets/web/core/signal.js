@@ -68,15 +68,25 @@ class Computed {
 class Effect {
   #run;
   #cleanup = null;
+  #frame = 0;
+  #isPerFrame;
   sources = new Set();
   isDisposed = false;
 
-  constructor(run) {
+  constructor(run, isPerFrame) {
     this.#run = run;
+    this.#isPerFrame = isPerFrame;
   }
 
   invalidate() {
     if (this.isDisposed) return;
+    if (this.#isPerFrame) {
+      this.#frame ||= requestAnimationFrame(() => {
+        this.#frame = 0;
+        this.run();
+      });
+      return;
+    }
     dirty.add(this);
     schedule();
   }
@@ -103,6 +113,7 @@ class Effect {
   dispose() {
     if (this.isDisposed) return;
     this.isDisposed = true;
+    if (this.#frame) cancelAnimationFrame(this.#frame);
     this.#clean();
     forget(this);
     dirty.delete(this);
@@ -164,7 +175,16 @@ export function computed(compute) {
 /** Runs `run` now and after each change of what it reads; a function it returns is called before the next run.
  * Returns a function that ends it. */
 export function effect(run) {
-  const each = new Effect(run);
+  return started(new Effect(run, false));
+}
+
+/** The same, but at most once a frame, and not while the page is hidden: for what is drawn from much that changes often. What
+ * it reads is worked out as rarely. */
+export function frameEffect(run) {
+  return started(new Effect(run, true));
+}
+
+function started(each) {
   untracked(() => each.run());
   return () => each.dispose();
 }

@@ -49,11 +49,7 @@ class Store {
   /** Whether the state has come at least once. */
   isReady = computed(() => this.core.value !== null);
   /** Ids of the sessions that are known here, newest first. */
-  order = computed(() => {
-    const records = [...this.sessions.value.values()];
-    records.sort(newestFirst);
-    return records.map((record) => record.id);
-  });
+  order = computed(() => this.#sorted(this.sessions.value));
   /** Whether older sessions are still to be loaded, and whether that is under way. */
   hasMoreSessions = signal(false);
   isLoadingSessions = signal(false);
@@ -63,6 +59,9 @@ class Store {
   transcripts = new TranscriptShelf(this);
   #singles = new Map();
   #after = undefined;
+  /** The records in their order, and the ids of those that have changed since: most changes concern one of thousands. */
+  #inOrder = [];
+  #moved = null;
 
   constructor() {
     connection.cursors = () => this.transcripts.cursors();
@@ -141,9 +140,29 @@ class Store {
     }
   }
 
+  #sorted(sessions) {
+    const moved = this.#moved;
+    this.#moved = new Set();
+    if (moved === null) {
+      this.#inOrder = [...sessions.values()].sort(newestFirst);
+    } else if (moved.size > 0) {
+      const news = [...moved].map((id) => sessions.get(id)).filter(Boolean).sort(newestFirst);
+      const merged = [];
+      let next = 0;
+      for (const record of this.#inOrder) {
+        if (moved.has(record.id)) continue;
+        while (next < news.length && newestFirst(news[next], record) < 0) merged.push(news[next++]);
+        merged.push(record);
+      }
+      this.#inOrder = merged.concat(news.slice(next));
+    }
+    return this.#inOrder.map((record) => record.id);
+  }
+
   #put(record) {
     const { messages, ...rest } = record;
     this.sessions.peek().set(record.id, rest);
+    this.#moved?.add(record.id);
     this.sessions.touch();
     const single = this.#singles.get(record.id);
     if (single) single.value = rest;
@@ -151,6 +170,7 @@ class Store {
 
   #remove(id) {
     const isKnown = this.sessions.peek().delete(id);
+    this.#moved?.add(id);
     this.sessions.touch();
     const single = this.#singles.get(id);
     if (single) single.value = null;
@@ -232,6 +252,7 @@ class Store {
     const shown = new Set(payload.sessions.map((record) => record.id));
     const isWhole = payload.sessionsOmitted === 0;
     const kept = isWhole ? [] : [...this.sessions.peek()].filter(([id]) => !shown.has(id));
+    this.#moved = null;
     this.sessions.replaceAll(kept);
     for (const record of payload.sessions) this.#put(record);
     for (const [id, single] of this.#singles) if (!this.sessions.peek().has(id)) single.value = null;

@@ -22,8 +22,7 @@ export function shortPath(path) {
   return visible(path).replace(/^\/(home|Users)\/[^/]+(?=\/|$)/, "~").replace(/^\/root(?=\/|$)/, "~");
 }
 
-/** Whether all words of `query` are somewhere in `text`, whatever their case. */
+/** Whether all words of `query` are somewhere in `text`, which is in lower case. */
 export function matchesWords(text, query) {
-  const lower = text.toLowerCase();
-  return query.toLowerCase().split(/\s+/).every((word) => lower.includes(word));
+  return query.toLowerCase().split(/\s+/).every((word) => text.includes(word));
 }

@@ -52,6 +52,7 @@ export class TranscriptShelf {
   }
 
   get(id) {
+    if (!TranscriptClass) return null;
     let entry = this.#entries.get(id);
     if (entry) {
       this.#entries.delete(id);

@@ -2,9 +2,9 @@
 
 import { h, replace } from "../core/dom.js";
 import { formatRelative } from "../core/format.js";
-import { t } from "../core/i18n.js";
+import { locale, t } from "../core/i18n.js";
 import { sessionHref, viewHref } from "../core/route.js";
-import { computed, effect } from "../core/signal.js";
+import { frameEffect } from "../core/signal.js";
 import { store } from "../core/store.js";
 import { baseName, visible } from "../core/text.js";
 import { button, keyHint } from "../ui/button.js";
@@ -18,25 +18,23 @@ const recent = 6;
 
 export function homeView() {
   const element = h("div", { class: "home view", tabIndex: -1 });
-  // Drawn anew only when it shows something else: the list of what waits and what is recent, not each event.
-  const shape = computed(() => {
-    if (!store.isReady.value) return "";
-    const ids = store.order.value;
+  let drawn = null;
+  const stop = frameEffect(() => {
+    if (!store.isReady.value) return void replace(element);
+    if (store.sessionsTotal.value === 0) return void replace(element, firstRun());
     const sessions = store.sessions.value;
-    const waiting = [];
+    const waiting = [...new Set([...store.pending.value.values()].map((request) => request.sessionId))].map((id) => sessions.get(id)).filter(Boolean);
     const last = [];
-    for (const id of ids) {
+    for (const id of store.order.value) {
       const record = sessions.get(id);
-      const state = stateOf(record);
-      if (state === "waiting") waiting.push(record);
-      else if (last.length < recent && state !== "archived") last.push(record);
+      if (!["waiting", "archived"].includes(stateOf(record))) last.push(record);
+      if (last.length === recent) break;
     }
-    return { isFirst: store.sessionsTotal.value === 0, waiting, last };
-  });
-  const stop = effect(() => {
-    const now = shape.value;
-    if (now === "") return void replace(element);
-    replace(element, now.isFirst ? firstRun() : overview(now));
+    // The same again is not drawn again: what has the focus keeps it.
+    const facts = [locale.value, ...waiting, ...last].map((each) => (typeof each === "string" ? each : `${each.id} ${each.title} ${stateText(each)} ${each.updatedAt.slice(0, 16)}`)).join("\n");
+    if (facts === drawn) return;
+    drawn = facts;
+    replace(element, overview({ waiting, last }));
   });
   return { element, dispose: stop };
 }
@@ -60,9 +58,17 @@ function cards(records) {
     return h("li", null, h("a", { class: `home-card card-${state}`, href: sessionHref(record.id) },
       stateSign(state),
       h("span", { class: "home-card-title", dir: "auto" }, titleOf(record)),
+      asked(record) ? h("span", { class: "home-card-asked", dir: "auto" }, asked(record)) : null,
       h("span", { class: "row-meta" }, state === "idle" ? null : h("span", { class: `row-state text-${state}` }, stateText(record)),
         h("span", null, visible(store.provider(record.providerId)?.name ?? record.providerId, 40), " · ", visible(baseName(record.workspace), 40), " · ", formatRelative(record.updatedAt)))));
   }));
+}
+
+/** What a session that waits wants to know. */
+function asked(record) {
+  const request = store.pendingOf(record.id)[0];
+  if (!request) return "";
+  return visible(request.type === "permission" ? request.title || request.tool : request.questions?.[0]?.text, 200);
 }
 
 /** The first start on a machine. */

@@ -76,7 +76,7 @@ export function importDialog() {
 
   function draw() {
     const query = find.value.trim();
-    const shown = found.filter((each) => matchesWords(`${each.title ?? ""} ${each.firstPrompt ?? ""} ${each.workspace} ${each.providerId}`, query));
+    const shown = found.filter((each) => matchesWords(`${each.title ?? ""} ${each.firstPrompt ?? ""} ${each.workspace} ${each.providerId}`.toLowerCase(), query));
     status.textContent = shown.length ? t("shell.import.count", { count: shown.length }) : t("shell.import.none");
     replace(list, shown.slice(0, 200).map((each) => {
       const provider = store.provider(each.providerId);

@@ -27,7 +27,7 @@ export function readiness(provider) {
 export function readinessText(provider) {
   const state = readiness(provider);
   if (state === "backoff" && provider.health.until) return t("shell.provider.backoffUntil", { time: formatTime(provider.health.until) });
-  if (state === "ready" && provider.authenticated === true) return t("shell.provider.signedIn");
+  if (state === "ready" && provider.authenticated === true && provider.login) return t("shell.provider.signedIn");
   return t(`shell.provider.${state}`);
 }
 

@@ -6,7 +6,7 @@ import { formatFullTime, formatRelative } from "../core/format.js";
 import { locale, t } from "../core/i18n.js";
 import { bindKeys } from "../core/keys.js";
 import { navigate, sessionHref } from "../core/route.js";
-import { effect, signal, untracked } from "../core/signal.js";
+import { effect, frameEffect, signal, untracked } from "../core/signal.js";
 import { store } from "../core/store.js";
 import { baseName, visible } from "../core/text.js";
 import { icon } from "../ui/icons.js";
@@ -38,40 +38,31 @@ export function sessionList({ onOpen } = {}) {
   let renaming = null;
   const clock = signal(0);
   const timer = setInterval(() => { clock.value += 1; }, 30_000);
-  // The list changes with every event of every session: it is drawn at most once a frame.
-  let frame = 0;
-  const draw = () => {
-    frame ||= requestAnimationFrame(() => {
-      frame = 0;
-      render();
-    });
-  };
-
-  const stop = effect(() => {
-    void clock.value;
-    void unread.value;
-    void store.selected.value;
-    void locale.value;
-    void store.providers.value;
-    void hits.value;
-    void rows.value;
-    list.setAttribute("aria-label", t("shell.sessions"));
-    untracked(draw);
-  });
+  const size = signal(0);
 
   /** A session that is gone to is scrolled into sight, once. */
   let wanted = null;
   const stopFollowing = effect(() => {
-    const id = store.selected.value;
-    untracked(() => {
-      wanted = id;
-      if (id) active = id;
-      draw();
-    });
+    wanted = store.selected.value;
+    if (wanted) active = wanted;
+  });
+
+  // The list changes with every event of every session: it is drawn at most once a frame.
+  const stop = frameEffect(() => {
+    void clock.value;
+    void size.value;
+    void unread.value;
+    void store.route.value;
+    void locale.value;
+    void store.providers.value;
+    void store.isReady.value;
+    void hits.value;
+    current = rows.value;
+    list.setAttribute("aria-label", t("shell.sessions"));
+    untracked(render);
   });
 
   function render() {
-    current = rows.peek();
     tops = new Array(current.length + 1);
     let top = 0;
     for (let index = 0; index < current.length; index += 1) {
@@ -281,6 +272,8 @@ export function sessionList({ onOpen } = {}) {
   function openRowMenu(point) {
     const row = current[indexOf(more.dataset.key ?? active)];
     if (row?.type !== "session") return;
+    active = row.key;
+    drawRows();
     openMenu(point ?? more, sessionItems(row.record, { onRename: startRename }), { label: t("shell.actionsOf", { title: titleOf(row.record) }) });
   }
 
@@ -289,7 +282,7 @@ export function sessionList({ onOpen } = {}) {
     const index = indexOf(record.id);
     if (index < 0) return;
     endRename();
-    show(index);
+    activate(index);
     const input = h("input", { class: "input row-rename", type: "text", value: record.title ?? "", maxLength: 200, "aria-label": t("shell.title") });
     input.style.setProperty("transform", `translateY(${tops[index] + 3}px)`);
     const finish = (isMeant) => {
@@ -372,7 +365,7 @@ export function sessionList({ onOpen } = {}) {
     else drawRows();
   });
   element.addEventListener("focusout", () => requestAnimationFrame(placeMore));
-  new ResizeObserver(draw).observe(viewport);
+  new ResizeObserver(() => { size.value += 1; }).observe(viewport);
 
   const withRecord = (run) => () => {
     const record = activeRecord();

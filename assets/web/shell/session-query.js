@@ -5,7 +5,7 @@ import { t } from "../core/i18n.js";
 import { computed, effect, signal, untracked } from "../core/signal.js";
 import { store } from "../core/store.js";
 import { matchesWords } from "../core/text.js";
-import { stateOf, titleOf } from "./session-state.js";
+import { stateOf } from "./session-state.js";
 
 /** What was typed into the search field. */
 export const words = signal("");
@@ -71,7 +71,19 @@ function isShown(record, state, query) {
   if (filter.value === "failed" && !["failed", "parked", "held"].includes(state)) return false;
   if (onlyTag.value && !record.tags?.includes(onlyTag.value)) return false;
   if (onlyProvider.value && !record.providerIds?.includes(onlyProvider.value)) return false;
-  return query === "" || matchesWords(`${titleOf(record)} ${record.workspace} ${(record.tags ?? []).join(" ")} ${record.providerId} ${record.id}`, query);
+  return query === "" || matchesWords(searchable(record), query);
+}
+
+/** What the words are looked for in, by record: a record that changes is a new one. */
+const texts = new WeakMap();
+
+function searchable(record) {
+  let text = texts.get(record);
+  if (text === undefined) {
+    text = `${record.title ?? ""} ${record.workspace} ${(record.tags ?? []).join(" ")} ${record.providerId} ${record.id}`.toLowerCase();
+    texts.set(record, text);
+  }
+  return text;
 }
 
 const live = ["waiting", "running", "queued", "parked"];
@@ -81,17 +93,16 @@ export const rows = computed(() => {
   const query = words.value.trim();
   const groups = new Map(["waiting", "running", "parked", "today", "yesterday", "week", "month", "older"].map((name) => [name, []]));
   const now = new Date();
-  const today = new Date(now.getFullYear(), now.getMonth(), now.getDate()).getTime();
+  // Times in one form compare as text.
+  const daysAgo = (days) => new Date(now.getFullYear(), now.getMonth(), now.getDate() - days).toISOString();
+  const ages = [["today", daysAgo(0)], ["yesterday", daysAgo(1)], ["week", daysAgo(7)], ["month", daysAgo(30)], ["older", ""]];
   const sessions = store.sessions.value;
   for (const id of store.order.value) {
     const record = sessions.get(id);
     const state = stateOf(record);
     if (!isShown(record, state, query)) continue;
     if (live.includes(state)) groups.get(state === "queued" ? "running" : state).push(record);
-    else {
-      const days = (today - Date.parse(record.updatedAt)) / 86_400_000;
-      groups.get(days <= 0 ? "today" : days <= 1 ? "yesterday" : days <= 7 ? "week" : days <= 30 ? "month" : "older").push(record);
-    }
+    else groups.get(ages.find(([, since]) => record.updatedAt >= since)[0]).push(record);
   }
   const result = [];
   for (const [name, records] of groups) {

@@ -153,6 +153,7 @@ export function mount(app) {
       title.append(name);
     }
     if (content.header) title.append(content.header);
+    topbar.classList.toggle("empty", title.childElementCount === 0 || (route.view === "home" && !refused));
     main.append(content.element);
     if (hadFocus && document.activeElement === document.body) main.focus({ preventScroll: true });
   }
