@@ -17,7 +17,7 @@ ASSETS = ROOT / "assets/web"
 # What the daemon says with every page (doc/security.md), for the mode in which the files come from a folder.
 POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:; connect-src 'self' ws://{host}; "
-    "base-uri 'none'; form-action 'none'; frame-ancestors 'self' vscode-webview:; require-trusted-types-for 'script'; "
+    "base-uri 'none'; form-action 'none'; frame-ancestors 'self' vscode-webview: vscode-file:; require-trusted-types-for 'script'; "
     "trusted-types 'none'"
 )
 

@@ -44,6 +44,9 @@ def daemon(configuration):
 @pytest.fixture
 def web(request, browser):
     """Opens pages: web.open(daemon, "/#/settings", width=320). What goes wrong in any of them fails the test."""
+    # First the pages end, then the daemon: one that goes before them is a problem to them.
+    if "daemon" in request.fixturenames:
+        request.getfixturevalue("daemon")
     web = Web(browser, assets=request.config.getoption("--assets"))
     yield web
     try:

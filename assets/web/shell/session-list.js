@@ -104,14 +104,18 @@ export function sessionList({ onOpen } = {}) {
     placeMore();
   }
 
-  const rowId = (key) => `row-${key.replace(/[^\w]/g, "_")}`;
-  const indexOf = (key) => {
+  // Functions, not constants: the first drawing comes before this line is reached.
+  function rowId(key) {
+    return `row-${key.replace(/[^\w]/g, "_")}`;
+  }
+
+  function indexOf(key) {
     if (places.rows !== current) {
       places.rows = current;
       places.map = new Map(current.map((row, index) => [row.key, index]));
     }
     return places.map.get(key) ?? -1;
-  };
+  }
 
   /** The index of the row at a height. */
   function find(y) {
