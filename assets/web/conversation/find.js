@@ -1,0 +1,115 @@
+// Finding words in the conversation: the browser's own search sees only what is in the page at the moment.
+
+import { h } from "../core/dom.js";
+import { t } from "../core/i18n.js";
+import { iconButton } from "../ui/button.js";
+import { textOf } from "./transcript.js";
+
+const mostMarked = 500;
+
+/** `goTo(row, word)` shows a row; `rows()` are all of them, nested ones too; `loadAll()` brings what is older. */
+export function findBar({ rows, goTo, loadAll, hasOlder, onClose }) {
+  let word = "";
+  let matches = [];
+  let at = -1;
+  const input = h("input", { type: "search", class: "find-input", placeholder: t("conversation.find"), "aria-label": t("conversation.find"), spellcheck: false, autocomplete: "off" });
+  const count = h("span", { class: "find-count", role: "status" });
+  const older = h("button", { type: "button", class: "button small quiet", hidden: true, on: { click: everything } }, t("conversation.findOlder"));
+  const element = h("div", { class: "find-bar", role: "search", hidden: true }, input, count, older,
+    iconButton("up", () => t("conversation.findPrevious"), () => step(-1), { kind: "small" }),
+    iconButton("down", () => t("conversation.findNext"), () => step(1), { kind: "small" }),
+    iconButton("close", () => t("shell.close"), close, { kind: "small" }));
+
+  let timer = 0;
+  input.addEventListener("input", () => {
+    clearTimeout(timer);
+    timer = setTimeout(() => {
+      search();
+      // The newest first: that is where one is.
+      at = matches.length;
+      step(-1);
+    }, 120);
+  });
+  input.addEventListener("keydown", (event) => {
+    if (event.key === "Enter") step(event.shiftKey ? 1 : -1);
+    else if (event.key === "Escape") close();
+    else return;
+    event.preventDefault();
+    event.stopPropagation();
+  });
+
+  function search() {
+    word = input.value.trim().toLowerCase();
+    matches = word === "" ? [] : rows().filter((row) => textOf(row).toLowerCase().includes(word));
+    older.hidden = word === "" || !hasOlder();
+  }
+
+  function step(by) {
+    search();
+    if (matches.length > 0) {
+      at = Math.min(Math.max(at, 0 - Math.min(by, 0)), matches.length + (by < 0 ? 0 : -1));
+      at = (at + by + matches.length) % matches.length;
+      goTo(matches[at], word);
+    }
+    count.textContent = word === "" ? "" : matches.length === 0 ? t("conversation.findNone") : t("conversation.findCount", { at: at + 1, of: matches.length });
+    mark();
+  }
+
+  async function everything() {
+    older.disabled = true;
+    try {
+      await loadAll();
+      const before = matches.length;
+      search();
+      at += matches.length - before;
+      step(-1);
+    } finally {
+      older.disabled = false;
+    }
+  }
+
+  /** Marks the word wherever it is in the page. Ranges, not elements: nothing is changed. */
+  function mark() {
+    const highlights = CSS.highlights;
+    if (!highlights) return;
+    highlights.delete("find");
+    if (word === "" || element.hidden) return;
+    const ranges = [];
+    const root = element.parentElement?.querySelector(".feed");
+    const walker = root && document.createTreeWalker(root, NodeFilter.SHOW_TEXT);
+    while (walker?.nextNode() && ranges.length < mostMarked) {
+      const text = walker.currentNode.data.toLowerCase();
+      for (let i = text.indexOf(word); i >= 0 && ranges.length < mostMarked; i = text.indexOf(word, i + word.length)) {
+        if (i + word.length > walker.currentNode.length) break;
+        const range = new Range();
+        range.setStart(walker.currentNode, i);
+        range.setEnd(walker.currentNode, i + word.length);
+        ranges.push(range);
+      }
+    }
+    highlights.set("find", new Highlight(...ranges));
+  }
+
+  function close() {
+    if (element.hidden) return;
+    element.hidden = true;
+    mark();
+    onClose();
+  }
+
+  return {
+    element, close,
+    get isOpen() {
+      return !element.hidden;
+    },
+    open() {
+      element.hidden = false;
+      input.focus();
+      input.select();
+      if (input.value) step(0);
+    },
+    refresh: () => {
+      if (!element.hidden) mark();
+    },
+  };
+}
