@@ -3,6 +3,82 @@
 
 #pragma clang diagnostic ignored "-Wc23-extensions"
 
+static const unsigned char conversation_ansi_js[] = {
+#embed "../../assets/web/conversation/ansi.js"
+};
+
+static const unsigned char conversation_clipboard_js[] = {
+#embed "../../assets/web/conversation/clipboard.js"
+};
+
+static const unsigned char conversation_code_view_js[] = {
+#embed "../../assets/web/conversation/code-view.js"
+};
+
+static const unsigned char conversation_conversation_js[] = {
+#embed "../../assets/web/conversation/conversation.js"
+};
+
+static const unsigned char conversation_diff_view_js[] = {
+#embed "../../assets/web/conversation/diff-view.js"
+};
+
+static const unsigned char conversation_diff_js[] = {
+#embed "../../assets/web/conversation/diff.js"
+};
+
+static const unsigned char conversation_document_js[] = {
+#embed "../../assets/web/conversation/document.js"
+};
+
+static const unsigned char conversation_error_card_js[] = {
+#embed "../../assets/web/conversation/error-card.js"
+};
+
+static const unsigned char conversation_find_js[] = {
+#embed "../../assets/web/conversation/find.js"
+};
+
+static const unsigned char conversation_highlight_js[] = {
+#embed "../../assets/web/conversation/highlight.js"
+};
+
+static const unsigned char conversation_inline_js[] = {
+#embed "../../assets/web/conversation/inline.js"
+};
+
+static const unsigned char conversation_list_js[] = {
+#embed "../../assets/web/conversation/list.js"
+};
+
+static const unsigned char conversation_markdown_view_js[] = {
+#embed "../../assets/web/conversation/markdown-view.js"
+};
+
+static const unsigned char conversation_markdown_js[] = {
+#embed "../../assets/web/conversation/markdown.js"
+};
+
+static const unsigned char conversation_output_view_js[] = {
+#embed "../../assets/web/conversation/output-view.js"
+};
+
+static const unsigned char conversation_rows_js[] = {
+#embed "../../assets/web/conversation/rows.js"
+};
+
+static const unsigned char conversation_text_js[] = {
+#embed "../../assets/web/conversation/text.js"
+};
+
+static const unsigned char conversation_tool_card_js[] = {
+#embed "../../assets/web/conversation/tool-card.js"
+};
+
+static const unsigned char conversation_transcript_js[] = {
+#embed "../../assets/web/conversation/transcript.js"
+};
+
 static const unsigned char core_connection_js[] = {
 #embed "../../assets/web/core/connection.js"
 };
@@ -57,6 +133,10 @@ static const unsigned char core_theme_js[] = {
 
 static const unsigned char core_transcripts_js[] = {
 #embed "../../assets/web/core/transcripts.js"
+};
+
+static const unsigned char css_conversation_css[] = {
+#embed "../../assets/web/css/conversation.css"
 };
 
 static const unsigned char css_pages_css[] = {
@@ -147,6 +227,10 @@ static const unsigned char shell_unread_js[] = {
 #embed "../../assets/web/shell/unread.js"
 };
 
+static const unsigned char strings_conversation_js[] = {
+#embed "../../assets/web/strings/conversation.js"
+};
+
 static const unsigned char strings_shell_js[] = {
 #embed "../../assets/web/strings/shell.js"
 };
@@ -176,6 +260,25 @@ static const unsigned char ui_tooltip_js[] = {
 };
 
 static const struct cassets_file cassets_files[] = {
+    {"conversation/ansi.js", conversation_ansi_js, sizeof conversation_ansi_js},
+    {"conversation/clipboard.js", conversation_clipboard_js, sizeof conversation_clipboard_js},
+    {"conversation/code-view.js", conversation_code_view_js, sizeof conversation_code_view_js},
+    {"conversation/conversation.js", conversation_conversation_js, sizeof conversation_conversation_js},
+    {"conversation/diff-view.js", conversation_diff_view_js, sizeof conversation_diff_view_js},
+    {"conversation/diff.js", conversation_diff_js, sizeof conversation_diff_js},
+    {"conversation/document.js", conversation_document_js, sizeof conversation_document_js},
+    {"conversation/error-card.js", conversation_error_card_js, sizeof conversation_error_card_js},
+    {"conversation/find.js", conversation_find_js, sizeof conversation_find_js},
+    {"conversation/highlight.js", conversation_highlight_js, sizeof conversation_highlight_js},
+    {"conversation/inline.js", conversation_inline_js, sizeof conversation_inline_js},
+    {"conversation/list.js", conversation_list_js, sizeof conversation_list_js},
+    {"conversation/markdown-view.js", conversation_markdown_view_js, sizeof conversation_markdown_view_js},
+    {"conversation/markdown.js", conversation_markdown_js, sizeof conversation_markdown_js},
+    {"conversation/output-view.js", conversation_output_view_js, sizeof conversation_output_view_js},
+    {"conversation/rows.js", conversation_rows_js, sizeof conversation_rows_js},
+    {"conversation/text.js", conversation_text_js, sizeof conversation_text_js},
+    {"conversation/tool-card.js", conversation_tool_card_js, sizeof conversation_tool_card_js},
+    {"conversation/transcript.js", conversation_transcript_js, sizeof conversation_transcript_js},
     {"core/connection.js", core_connection_js, sizeof core_connection_js},
     {"core/dom.js", core_dom_js, sizeof core_dom_js},
     {"core/format.js", core_format_js, sizeof core_format_js},
@@ -190,6 +293,7 @@ static const struct cassets_file cassets_files[] = {
     {"core/text.js", core_text_js, sizeof core_text_js},
     {"core/theme.js", core_theme_js, sizeof core_theme_js},
     {"core/transcripts.js", core_transcripts_js, sizeof core_transcripts_js},
+    {"css/conversation.css", css_conversation_css, sizeof css_conversation_css},
     {"css/pages.css", css_pages_css, sizeof css_pages_css},
     {"css/shell.css", css_shell_css, sizeof css_shell_css},
     {"css/sidebar.css", css_sidebar_css, sizeof css_sidebar_css},
@@ -212,6 +316,7 @@ static const struct cassets_file cassets_files[] = {
     {"shell/shell.js", shell_shell_js, sizeof shell_shell_js},
     {"shell/sidebar.js", shell_sidebar_js, sizeof shell_sidebar_js},
     {"shell/unread.js", shell_unread_js, sizeof shell_unread_js},
+    {"strings/conversation.js", strings_conversation_js, sizeof strings_conversation_js},
     {"strings/shell.js", strings_shell_js, sizeof strings_shell_js},
     {"ui/button.js", ui_button_js, sizeof ui_button_js},
     {"ui/dialog.js", ui_dialog_js, sizeof ui_dialog_js},
