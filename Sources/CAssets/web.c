@@ -139,6 +139,10 @@ static const unsigned char css_conversation_css[] = {
 #embed "../../assets/web/css/conversation.css"
 };
 
+static const unsigned char css_interaction_css[] = {
+#embed "../../assets/web/css/interaction.css"
+};
+
 static const unsigned char css_pages_css[] = {
 #embed "../../assets/web/css/pages.css"
 };
@@ -155,12 +159,88 @@ static const unsigned char css_tokens_css[] = {
 #embed "../../assets/web/css/tokens.css"
 };
 
+static const unsigned char css_views_css[] = {
+#embed "../../assets/web/css/views.css"
+};
+
 static const unsigned char icon_svg[] = {
 #embed "../../assets/web/icon.svg"
 };
 
 static const unsigned char index_html[] = {
 #embed "../../assets/web/index.html"
+};
+
+static const unsigned char interaction_arguments_js[] = {
+#embed "../../assets/web/interaction/arguments.js"
+};
+
+static const unsigned char interaction_attachments_js[] = {
+#embed "../../assets/web/interaction/attachments.js"
+};
+
+static const unsigned char interaction_choices_js[] = {
+#embed "../../assets/web/interaction/choices.js"
+};
+
+static const unsigned char interaction_clock_js[] = {
+#embed "../../assets/web/interaction/clock.js"
+};
+
+static const unsigned char interaction_commands_js[] = {
+#embed "../../assets/web/interaction/commands.js"
+};
+
+static const unsigned char interaction_completion_js[] = {
+#embed "../../assets/web/interaction/completion.js"
+};
+
+static const unsigned char interaction_composer_js[] = {
+#embed "../../assets/web/interaction/composer.js"
+};
+
+static const unsigned char interaction_compositions_js[] = {
+#embed "../../assets/web/interaction/compositions.js"
+};
+
+static const unsigned char interaction_dialogs_js[] = {
+#embed "../../assets/web/interaction/dialogs.js"
+};
+
+static const unsigned char interaction_header_js[] = {
+#embed "../../assets/web/interaction/header.js"
+};
+
+static const unsigned char interaction_history_js[] = {
+#embed "../../assets/web/interaction/history.js"
+};
+
+static const unsigned char interaction_operations_js[] = {
+#embed "../../assets/web/interaction/operations.js"
+};
+
+static const unsigned char interaction_outbox_js[] = {
+#embed "../../assets/web/interaction/outbox.js"
+};
+
+static const unsigned char interaction_permission_js[] = {
+#embed "../../assets/web/interaction/permission.js"
+};
+
+static const unsigned char interaction_question_js[] = {
+#embed "../../assets/web/interaction/question.js"
+};
+
+static const unsigned char interaction_queue_js[] = {
+#embed "../../assets/web/interaction/queue.js"
+};
+
+static const unsigned char interaction_rendering_js[] = {
+#embed "../../assets/web/interaction/rendering.js"
+};
+
+static const unsigned char interaction_requests_js[] = {
+#embed "../../assets/web/interaction/requests.js"
 };
 
 static const unsigned char shell_access_js[] = {
@@ -231,8 +311,16 @@ static const unsigned char strings_conversation_js[] = {
 #embed "../../assets/web/strings/conversation.js"
 };
 
+static const unsigned char strings_interaction_js[] = {
+#embed "../../assets/web/strings/interaction.js"
+};
+
 static const unsigned char strings_shell_js[] = {
 #embed "../../assets/web/strings/shell.js"
+};
+
+static const unsigned char strings_views_js[] = {
+#embed "../../assets/web/strings/views.js"
 };
 
 static const unsigned char ui_button_js[] = {
@@ -257,6 +345,42 @@ static const unsigned char ui_toast_js[] = {
 
 static const unsigned char ui_tooltip_js[] = {
 #embed "../../assets/web/ui/tooltip.js"
+};
+
+static const unsigned char views_browser_settings_js[] = {
+#embed "../../assets/web/views/browser-settings.js"
+};
+
+static const unsigned char views_chart_js[] = {
+#embed "../../assets/web/views/chart.js"
+};
+
+static const unsigned char views_provider_card_js[] = {
+#embed "../../assets/web/views/provider-card.js"
+};
+
+static const unsigned char views_providers_js[] = {
+#embed "../../assets/web/views/providers.js"
+};
+
+static const unsigned char views_setting_field_js[] = {
+#embed "../../assets/web/views/setting-field.js"
+};
+
+static const unsigned char views_setting_texts_js[] = {
+#embed "../../assets/web/views/setting-texts.js"
+};
+
+static const unsigned char views_settings_ru_js[] = {
+#embed "../../assets/web/views/settings-ru.js"
+};
+
+static const unsigned char views_settings_js[] = {
+#embed "../../assets/web/views/settings.js"
+};
+
+static const unsigned char views_usage_js[] = {
+#embed "../../assets/web/views/usage.js"
 };
 
 static const struct cassets_file cassets_files[] = {
@@ -294,12 +418,32 @@ static const struct cassets_file cassets_files[] = {
     {"core/theme.js", core_theme_js, sizeof core_theme_js},
     {"core/transcripts.js", core_transcripts_js, sizeof core_transcripts_js},
     {"css/conversation.css", css_conversation_css, sizeof css_conversation_css},
+    {"css/interaction.css", css_interaction_css, sizeof css_interaction_css},
     {"css/pages.css", css_pages_css, sizeof css_pages_css},
     {"css/shell.css", css_shell_css, sizeof css_shell_css},
     {"css/sidebar.css", css_sidebar_css, sizeof css_sidebar_css},
     {"css/tokens.css", css_tokens_css, sizeof css_tokens_css},
+    {"css/views.css", css_views_css, sizeof css_views_css},
     {"icon.svg", icon_svg, sizeof icon_svg},
     {"index.html", index_html, sizeof index_html},
+    {"interaction/arguments.js", interaction_arguments_js, sizeof interaction_arguments_js},
+    {"interaction/attachments.js", interaction_attachments_js, sizeof interaction_attachments_js},
+    {"interaction/choices.js", interaction_choices_js, sizeof interaction_choices_js},
+    {"interaction/clock.js", interaction_clock_js, sizeof interaction_clock_js},
+    {"interaction/commands.js", interaction_commands_js, sizeof interaction_commands_js},
+    {"interaction/completion.js", interaction_completion_js, sizeof interaction_completion_js},
+    {"interaction/composer.js", interaction_composer_js, sizeof interaction_composer_js},
+    {"interaction/compositions.js", interaction_compositions_js, sizeof interaction_compositions_js},
+    {"interaction/dialogs.js", interaction_dialogs_js, sizeof interaction_dialogs_js},
+    {"interaction/header.js", interaction_header_js, sizeof interaction_header_js},
+    {"interaction/history.js", interaction_history_js, sizeof interaction_history_js},
+    {"interaction/operations.js", interaction_operations_js, sizeof interaction_operations_js},
+    {"interaction/outbox.js", interaction_outbox_js, sizeof interaction_outbox_js},
+    {"interaction/permission.js", interaction_permission_js, sizeof interaction_permission_js},
+    {"interaction/question.js", interaction_question_js, sizeof interaction_question_js},
+    {"interaction/queue.js", interaction_queue_js, sizeof interaction_queue_js},
+    {"interaction/rendering.js", interaction_rendering_js, sizeof interaction_rendering_js},
+    {"interaction/requests.js", interaction_requests_js, sizeof interaction_requests_js},
     {"shell/access.js", shell_access_js, sizeof shell_access_js},
     {"shell/actions.js", shell_actions_js, sizeof shell_actions_js},
     {"shell/banner.js", shell_banner_js, sizeof shell_banner_js},
@@ -317,13 +461,24 @@ static const struct cassets_file cassets_files[] = {
     {"shell/sidebar.js", shell_sidebar_js, sizeof shell_sidebar_js},
     {"shell/unread.js", shell_unread_js, sizeof shell_unread_js},
     {"strings/conversation.js", strings_conversation_js, sizeof strings_conversation_js},
+    {"strings/interaction.js", strings_interaction_js, sizeof strings_interaction_js},
     {"strings/shell.js", strings_shell_js, sizeof strings_shell_js},
+    {"strings/views.js", strings_views_js, sizeof strings_views_js},
     {"ui/button.js", ui_button_js, sizeof ui_button_js},
     {"ui/dialog.js", ui_dialog_js, sizeof ui_dialog_js},
     {"ui/icons.js", ui_icons_js, sizeof ui_icons_js},
     {"ui/menu.js", ui_menu_js, sizeof ui_menu_js},
     {"ui/toast.js", ui_toast_js, sizeof ui_toast_js},
     {"ui/tooltip.js", ui_tooltip_js, sizeof ui_tooltip_js},
+    {"views/browser-settings.js", views_browser_settings_js, sizeof views_browser_settings_js},
+    {"views/chart.js", views_chart_js, sizeof views_chart_js},
+    {"views/provider-card.js", views_provider_card_js, sizeof views_provider_card_js},
+    {"views/providers.js", views_providers_js, sizeof views_providers_js},
+    {"views/setting-field.js", views_setting_field_js, sizeof views_setting_field_js},
+    {"views/setting-texts.js", views_setting_texts_js, sizeof views_setting_texts_js},
+    {"views/settings-ru.js", views_settings_ru_js, sizeof views_settings_ru_js},
+    {"views/settings.js", views_settings_js, sizeof views_settings_js},
+    {"views/usage.js", views_usage_js, sizeof views_usage_js},
 };
 
 const struct cassets_file *cassets_web(size_t *count) {
