@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""Writes Sources/CAssets/web.c, which has the compiler put the files of assets/web inside the program.
+"""Writes Sources/CAssets/web.c, which has the compiler put the files of assets/web inside the program, and into index.html
+which modules there are, so that a browser loads them at once.
 
     scripts/embed-web.py [--check]       --check writes nothing and fails when the file isn't what would be written
 
@@ -38,6 +39,15 @@ const struct cassets_file *cassets_web(size_t *count) {
     return "".join(parts)
 
 
+def page(names):
+    """index.html with a line for each module that main.js leads to."""
+    begin, end = "asks for it. -->\n", "<!-- /modules -->"
+    before, rest = (web / "index.html").read_text().split(begin)
+    modules = [name for name in names if name.endswith(".js") and name not in ("core/main.js", "core/theme.js")]
+    lines = "".join(f'<link rel="modulepreload" href="/web/{name}">\n' for name in modules)
+    return before + begin + lines + end + rest.split(end)[1]
+
+
 def main():
     names = sorted(str(path.relative_to(web)) for path in web.rglob("*") if path.is_file())
     for name in names:
@@ -45,13 +55,13 @@ def main():
         if not re.fullmatch(r"[A-Za-z0-9_-]+([./][A-Za-z0-9_-]+)*", name) or not (web / name).stat().st_size:
             print(f"assets/web/{name}: is empty, or its name has more than letters, digits, - _ . /", file=sys.stderr)
             return 1
-    wanted = text(names)
-    if target.is_file() and target.read_text() == wanted:
-        return 0
-    if "--check" in sys.argv:
-        print("assets/web has other files than Sources/CAssets/web.c: run scripts/embed-web.py", file=sys.stderr)
-        return 1
-    target.write_text(wanted)
+    for file, wanted in {target: text(names), web / "index.html": page(names)}.items():
+        if file.is_file() and file.read_text() == wanted:
+            continue
+        if "--check" in sys.argv:
+            print(f"assets/web has other files than {file.name} says: run scripts/embed-web.py", file=sys.stderr)
+            return 1
+        file.write_text(wanted)
     return 0
 
 

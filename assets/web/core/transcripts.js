@@ -1,16 +1,9 @@
 // The transcripts that are loaded: each gets the newest page of its session's log, then every live event once and in order.
 
+import { Transcript } from "../conversation/transcript.js";
 import { connection } from "./connection.js";
 import { recordOf } from "./records.js";
 import { signal } from "./signal.js";
-
-let TranscriptClass = null;
-try {
-  ({ Transcript: TranscriptClass } = await import("../conversation/transcript.js"));
-} catch (error) {
-  console.warn("no transcript yet", error);
-}
-export const Transcript = TranscriptClass;
 
 /** Events of the first page, and of the pages that are loaded to get to an event far up. */
 const pageEvents = 200;
@@ -52,13 +45,12 @@ export class TranscriptShelf {
   }
 
   get(id) {
-    if (!TranscriptClass) return null;
     let entry = this.#entries.get(id);
     if (entry) {
       this.#entries.delete(id);
       this.#entries.set(id, entry);
     } else {
-      entry = new Entry(id, new TranscriptClass(id));
+      entry = new Entry(id, new Transcript(id));
       entry.transcript.olderWanted?.(() => this.loadOlder(id));
       this.#entries.set(id, entry);
       this.#makeRoom();

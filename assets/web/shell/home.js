@@ -12,7 +12,7 @@ import { icon } from "../ui/icons.js";
 import { importDialog } from "./import.js";
 import { newSessionDialog, startEcho } from "./new-session.js";
 import { providerHelp, readiness, readinessText, sortedProviders } from "./provider-picker.js";
-import { stateOf, stateSign, stateText, titleOf } from "./session-state.js";
+import { askedBy, stateOf, stateSign, stateText, titleOf } from "./session-state.js";
 
 const recent = 6;
 
@@ -31,7 +31,7 @@ export function homeView() {
       if (last.length === recent) break;
     }
     // The same again is not drawn again: what has the focus keeps it.
-    const facts = [locale.value, ...waiting, ...last].map((each) => (typeof each === "string" ? each : `${each.id} ${each.title} ${stateText(each)} ${each.updatedAt.slice(0, 16)}`)).join("\n");
+    const facts = [locale.value, ...waiting, ...last].map((each) => (typeof each === "string" ? each : `${each.id} ${each.title} ${stateText(each)} ${askedBy(each)} ${each.updatedAt.slice(0, 16)}`)).join("\n");
     if (facts === drawn) return;
     drawn = facts;
     replace(element, overview({ waiting, last }));
@@ -58,17 +58,10 @@ function cards(records) {
     return h("li", null, h("a", { class: `home-card card-${state}`, href: sessionHref(record.id) },
       stateSign(state),
       h("span", { class: "home-card-title", dir: "auto" }, titleOf(record)),
-      asked(record) ? h("span", { class: "home-card-asked", dir: "auto" }, asked(record)) : null,
+      askedBy(record) ? h("span", { class: "home-card-asked", dir: "auto" }, askedBy(record)) : null,
       h("span", { class: "row-meta" }, state === "idle" ? null : h("span", { class: `row-state text-${state}` }, stateText(record)),
         h("span", null, visible(store.provider(record.providerId)?.name ?? record.providerId, 40), " · ", visible(baseName(record.workspace), 40), " · ", formatRelative(record.updatedAt)))));
   }));
-}
-
-/** What a session that waits wants to know. */
-function asked(record) {
-  const request = store.pendingOf(record.id)[0];
-  if (!request) return "";
-  return visible(request.type === "permission" ? request.title || request.tool : request.questions?.[0]?.text, 200);
 }
 
 /** The first start on a machine. */

@@ -1,6 +1,7 @@
 // Who isn't looking is told: by the page's title, and, when that was asked for, by the system's notifications.
 
 import { connection } from "../core/connection.js";
+import { h } from "../core/dom.js";
 import { t } from "../core/i18n.js";
 import { navigate, sessionHref } from "../core/route.js";
 import { effect } from "../core/signal.js";
@@ -44,17 +45,28 @@ function notify(sessionId, title, body) {
   }
 }
 
+/** What isn't in sight is said to those who listen: not what streams, only that somebody is needed or something has ended. */
+const voice = h("div", { class: "visually-hidden", role: "status", id: "voice" });
+
+function say(sessionId, text) {
+  if (store.selected.peek() === sessionId) return;
+  voice.textContent = text;
+}
+
 /** A session has come to rest. */
 export function notifyEnd(record) {
   const state = stateOf(record);
+  say(record.id, t(state === "failed" ? "shell.says.failed" : "shell.says.ended", { title: titleOf(record) }));
   notify(record.id, titleOf(record), t(state === "failed" ? "shell.notify.failed" : state === "parked" ? "shell.notify.parked" : "shell.notify.ended"));
 }
 
 export function watchNotifications() {
+  document.body.append(voice);
   for (const type of ["permission", "question"]) {
     connection.on(`${type}:requested`, ({ sessionId, payload }) => {
       const record = store.sessions.peek().get(sessionId);
       const what = type === "permission" ? visible(payload.title || payload.tool, 160) : visible(payload.questions?.[0]?.text, 160);
+      say(sessionId, t("shell.says.waiting", { title: record ? titleOf(record) : sessionId, what }));
       notify(sessionId, t(`shell.notify.${type}`, { title: record ? titleOf(record) : sessionId }), what);
     });
     connection.on(`${type}:resolved`, ({ sessionId }) => shown.get(sessionId)?.close());

@@ -13,7 +13,7 @@ import { icon } from "../ui/icons.js";
 import { openMenu } from "../ui/menu.js";
 import { remove, rename, sessionItems, setArchived, tagsDialog } from "./actions.js";
 import { filter, hasMore, hits, loadMore, moreHits, rows, words } from "./session-query.js";
-import { stateOf, stateSign, stateText, titleOf } from "./session-state.js";
+import { askedBy, stateOf, stateSign, stateText, titleOf } from "./session-state.js";
 import { unread } from "./unread.js";
 
 const heights = { group: 30, session: 54, hit: 78 };
@@ -52,6 +52,7 @@ export function sessionList({ onOpen } = {}) {
     void clock.value;
     void size.value;
     void unread.value;
+    void store.pending.value;
     void store.route.value;
     void locale.value;
     void store.providers.value;
@@ -160,7 +161,9 @@ export function sessionList({ onOpen } = {}) {
     const isUnread = unread.peek().has(record.id);
     // What is shown says all there is to it: the same again needs no new elements.
     const provider = store.provider(record.providerId);
+    const asked = askedBy(record);
     const facts = [
+      asked, Boolean(record.draft),
       record.title, state, stateText(record), isUnread, record.updatedAt, record.workspace, record.providerId, provider?.name, record.queue?.length, (record.tags ?? []).join(),
       clock.peek(), locale.peek(),
     ].join("\u0000");
@@ -174,8 +177,11 @@ export function sessionList({ onOpen } = {}) {
       h("span", { class: "row-meta" },
         isUnread ? h("span", { class: "visually-hidden" }, t("shell.unread"), " ") : null,
         isPlain ? (state === "archived" ? h("span", { class: "visually-hidden" }, stateText(record)) : null) : h("span", { class: `row-state text-${state}` }, stateText(record)),
-        h("span", { class: "row-where", title: visible(record.workspace) },
-          visible(provider?.name ?? record.providerId, 40), " · ", visible(baseName(record.workspace), 60)),
+        asked
+          ? h("span", { class: "row-where", dir: "auto" }, asked)
+          : h("span", { class: "row-where", title: visible(record.workspace) },
+            visible(provider?.name ?? record.providerId, 40), " · ", visible(baseName(record.workspace), 60)),
+        record.draft ? h("span", { class: "row-queue", title: t("shell.draft") }, icon("edit", { size: 12 }), h("span", { class: "visually-hidden" }, t("shell.draft"))) : null,
         record.queue?.length ? h("span", { class: "row-queue", title: t("shell.queued", { count: record.queue.length }) }, icon("list", { size: 12 }), String(record.queue.length)) : null,
         (record.tags ?? []).slice(0, 3).map((tag) => h("span", { class: "row-tag" }, visible(tag, 24)))));
   }

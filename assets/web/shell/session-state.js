@@ -4,6 +4,7 @@ import { formatTime } from "../core/format.js";
 import { t } from "../core/i18n.js";
 import { h } from "../core/dom.js";
 import { icon } from "../ui/icons.js";
+import { store } from "../core/store.js";
 import { visible } from "../core/text.js";
 
 /** One of: waiting, running, queued, parked, failed, held, paused, archived, idle. */
@@ -35,6 +36,13 @@ export function stateSign(state, isUnread = false) {
   const sign = h("span", { class: `state state-${state}${isUnread ? " unread" : ""}`, "aria-hidden": "true" });
   if (icons[state]) sign.append(icon(icons[state], { size: 14 }));
   return sign;
+}
+
+/** What a session that waits wants to know, in a line; empty when it doesn't wait. */
+export function askedBy(record) {
+  const request = stateOf(record) === "waiting" ? store.pendingOf(record.id)[0] : null;
+  if (!request) return "";
+  return visible(request.type === "permission" ? request.title || request.tool : request.questions?.[0]?.text, 200);
 }
 
 /** What a session is called: its title, or that it has none. */

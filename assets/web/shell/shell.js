@@ -1,5 +1,6 @@
 // The frame: sidebar, top bar, and in the middle what the address says.
 
+import { conversation } from "../conversation/conversation.js";
 import { connection } from "../core/connection.js";
 import { h, replace } from "../core/dom.js";
 import { t } from "../core/i18n.js";
@@ -8,10 +9,17 @@ import { navigate, sessionHref, viewHref } from "../core/route.js";
 import { effect, signal, untracked } from "../core/signal.js";
 import { store } from "../core/store.js";
 import { visible } from "../core/text.js";
+import { composer } from "../interaction/composer.js";
+import { sessionHeader } from "../interaction/header.js";
+import { queuePanel } from "../interaction/queue.js";
+import { requestPanel } from "../interaction/requests.js";
 import { button, iconButton } from "../ui/button.js";
 import { icon } from "../ui/icons.js";
 import { openMenu } from "../ui/menu.js";
 import { toast } from "../ui/toast.js";
+import { providersView } from "../views/providers.js";
+import { settingsView } from "../views/settings.js";
+import { usageView } from "../views/usage.js";
 import { redeemTicket, refusedPage } from "./access.js";
 import { sessionItems } from "./actions.js";
 import { banner } from "./banner.js";
@@ -24,27 +32,7 @@ import { titleOf } from "./session-state.js";
 import { sidebar } from "./sidebar.js";
 import { watchUnread } from "./unread.js";
 
-/** A module that may be missing while the client is being built. */
-async function load(path, name) {
-  try {
-    return (await import(path))[name];
-  } catch (error) {
-    console.warn(path, error);
-    return null;
-  }
-}
-
-const [conversation, composer, sessionHeader, requestPanel, queuePanel, settings, usage, providers] = await Promise.all([
-  load("../conversation/conversation.js", "conversation"),
-  load("../interaction/composer.js", "composer"),
-  load("../interaction/header.js", "sessionHeader"),
-  load("../interaction/requests.js", "requestPanel"),
-  load("../interaction/queue.js", "queuePanel"),
-  load("../views/settings.js", "settingsView"),
-  load("../views/usage.js", "usageView"),
-  load("../views/providers.js", "providersView"),
-]);
-const views = { home: homeView, settings, usage, providers };
+const views = { home: homeView, settings: settingsView, usage: usageView, providers: providersView };
 
 /** Mounts all of it. */
 export function mount(app) {
@@ -213,23 +201,16 @@ export function mount(app) {
 /** What one session shows, in its places of the grid. */
 function sessionView(id) {
   const made = {
-    header: sessionHeader?.(id), conversation: conversation?.(id), requests: requestPanel?.(id), queue: queuePanel?.(id), composer: composer?.(id),
+    header: sessionHeader(id), conversation: conversation(id), requests: requestPanel(id), queue: queuePanel(id), composer: composer(id),
   };
-  const slot = (name) => h("div", { class: `slot-${name}` }, made[name]?.element);
-  let header = made.header?.element;
-  let stop = null;
-  if (!header) {
-    header = h("h1", { class: "topbar-title" });
-    stop = effect(() => { header.textContent = titleOf(store.session(id).value ?? {}); });
-  }
+  const slot = (name) => h("div", { class: `slot-${name}` }, made[name].element);
   return {
     views: made,
-    header,
+    header: made.header.element,
     element: h("div", { class: "session-view" }, ["conversation", "requests", "queue", "composer"].map(slot)),
-    focus: () => made.conversation?.focus?.(),
+    focus: () => made.conversation.focus(),
     dispose() {
-      stop?.();
-      for (const view of Object.values(made)) view?.dispose?.();
+      for (const view of Object.values(made)) view.dispose();
     },
   };
 }
