@@ -74,8 +74,8 @@ export class DiffView {
     this.element = h("div", { class: "diff" },
       h("div", { class: "diff-head" },
         h("span", { class: "diff-path", title: path }, slash > 0 ? h("bdi", { class: "diff-folder" }, path.slice(0, slash)) : null, h("bdi", null, path.slice(slash))),
-        file.isNew ? h("span", { class: "badge" }, t("conversation.newFile")) : null,
-        file.isDeleted ? h("span", { class: "badge" }, t("conversation.deletedFile")) : null,
+        file.isNew ? h("span", { class: "conv-badge" }, t("conversation.newFile")) : null,
+        file.isDeleted ? h("span", { class: "conv-badge" }, t("conversation.deletedFile")) : null,
         changesElement(file), copyButton(() => file.path ?? "", t("conversation.copyPath"))),
       this.#body, this.#foot);
     this.#draw();

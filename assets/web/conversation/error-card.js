@@ -16,21 +16,12 @@ import { oneLine, visible } from "./text.js";
 
 export function errorCard(item, context) {
   const { sessionId } = context;
-  const title = h("span", { class: "card-title" });
+  const title = h("span", { class: "conv-card-title" });
   const message = h("p", { class: "error-message", dir: "auto" });
   const when = h("p", { class: "muted", hidden: true });
   const actions = h("div", { class: "error-actions" });
-  const element = h("section", { class: "error card" }, icon("error"), h("div", { class: "error-words" }, title, message, when, actions));
+  const element = h("section", { class: "error conv-card" }, icon("error"), h("div", { class: "error-words" }, title, message, when, actions));
   let row = item.row;
-
-  // Its actions hold for as long as nothing has come after it.
-  const stop = effect(() => {
-    const record = store.session(sessionId).value;
-    const isCurrent = record && (record.retryable === row.turnId || record.held || record.parked?.turnId === row.turnId) && context.isLastError(row);
-    const all = isCurrent ? (row.actions ?? []).slice(0, 8) : [];
-    replace(actions, all.map((action, index) => actionButton(action, index === 0)));
-    actions.hidden = all.length === 0;
-  });
 
   function actionButton({ id, label }, isFirst) {
     const words = has(`conversation.action.${id}`) ? t(`conversation.action.${id}`) : oneLine(label ?? id, 80);
@@ -98,6 +89,15 @@ export function errorCard(item, context) {
     },
     continue_once: () => connection.send("session:resume", { sessionId }),
   };
+
+  // Its actions hold for as long as nothing has come after it.
+  const stop = effect(() => {
+    const record = store.session(sessionId).value;
+    const isCurrent = record && (record.retryable === row.turnId || record.held || record.parked?.turnId === row.turnId) && context.isLastError(row);
+    const all = isCurrent ? (row.actions ?? []).slice(0, 8) : [];
+    replace(actions, all.map((action, index) => actionButton(action, index === 0)));
+    actions.hidden = all.length === 0;
+  });
 
   return {
     element,

@@ -103,7 +103,7 @@ function messageRow(item, context) {
 
 function drawMarks(marks, row, context) {
   const parts = [];
-  const mark = (name, text, title) => parts.push(h("span", { class: "mark", title }, icon(name, { size: 12 }), text));
+  const mark = (name, text, title) => parts.push(h("span", { class: "conv-mark", title }, icon(name, { size: 12 }), text));
   if (row.waiting) mark("clock", t("conversation.queued"));
   if (row.withdrawn) mark("close", t("conversation.withdrawn"));
   if (row.steer) mark("bolt", t("conversation.steered"), t("conversation.steeredHint"));
@@ -194,7 +194,7 @@ function thinkingRow(item, context) {
 function planRow() {
   const count = h("span", { class: "muted" });
   const list = h("ul", { class: "plan-list" });
-  const element = h("section", { class: "plan card" }, h("div", { class: "plan-head" }, icon("list", { size: 14 }), h("span", { class: "card-title" }, t("conversation.plan")), count), list);
+  const element = h("section", { class: "plan conv-card" }, h("div", { class: "plan-head" }, icon("list", { size: 14 }), h("span", { class: "conv-card-title" }, t("conversation.plan")), count), list);
   return {
     element,
     update({ row }) {
@@ -213,12 +213,12 @@ function planRow() {
 // MARK: Permissions and questions
 
 function requestRow(item, context) {
-  const element = h("div", { class: "request" });
+  const element = h("div", { class: "asked" });
   return {
     element,
     update({ row }) {
       const isOpen = !row.resolved && context.isPending(row.requestId);
-      element.className = `request ${isOpen ? "open" : outcomeOf(row)}`;
+      element.className = `asked ${isOpen ? "open" : outcomeOf(row)}`;
       const isQuestion = row.kind === "question";
       const title = isQuestion
         ? oneLine(row.questions?.[0]?.text || t(row.purpose === "plan_approval" ? "conversation.planApproval" : "conversation.question"), 240)
@@ -226,13 +226,13 @@ function requestRow(item, context) {
       const detail = isQuestion ? "" : oneLine(argumentsText(row.args).split("\n")[0], 300);
       replace(element,
         icon(isQuestion ? "question" : "shield", { size: 14 }),
-        h("div", { class: "request-words" },
-          h("span", { class: "request-title", dir: "auto" }, title),
-          detail && detail !== title ? h("code", { class: "request-detail" }, detail) : null,
+        h("div", { class: "asked-words" },
+          h("span", { class: "asked-title", dir: "auto" }, title),
+          detail && detail !== title ? h("code", { class: "asked-detail" }, detail) : null,
           isQuestion ? answersOf(row) : null),
         isOpen
           ? h("button", { type: "button", class: "button small", on: { click: () => context.showRequest(row.requestId) } }, t("conversation.answer"))
-          : h("span", { class: "request-outcome" }, outcomeText(row)));
+          : h("span", { class: "asked-outcome" }, outcomeText(row)));
     },
   };
 }
@@ -262,7 +262,7 @@ function answersOf(row) {
   const answers = row.resolved?.answers;
   if (!answers || typeof answers !== "object") return null;
   const lines = Object.values(answers).flatMap((answer) => (Array.isArray(answer) ? answer : [answer])).map((answer) => oneLine(answer, 300));
-  return lines.length > 0 ? h("span", { class: "request-answer", dir: "auto" }, lines.join(", ")) : null;
+  return lines.length > 0 ? h("span", { class: "asked-answer", dir: "auto" }, lines.join(", ")) : null;
 }
 
 // MARK: Quiet lines

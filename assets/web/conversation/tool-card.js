@@ -34,7 +34,7 @@ export function toolCard(item, context) {
     },
   }, kind, name, title, facts, state, icon("chevron", { size: 12 }));
   const body = h("div", { class: "tool-body" });
-  const element = h("section", { class: "tool card" }, head, body);
+  const element = h("section", { class: "tool conv-card" }, head, body);
   const parts = { args: null, output: null, diffs: [], child: null };
   let drawnKind = null;
   let row = item.row;
@@ -47,8 +47,9 @@ export function toolCard(item, context) {
     if (drawnKind !== row.toolKind) replace(kind, icon(icons[drawnKind = row.toolKind] ?? "bolt", { size: 14 }));
     const words = oneLine(row.title || "", 400);
     const label = oneLine(row.name || row.toolKind, 60);
-    // A title that begins with the tool's name needs no name before it.
-    name.textContent = words && words.toLowerCase().startsWith(label.toLowerCase()) ? "" : label;
+    // A command, and a title that begins with the tool's name, need no name before them.
+    const isTold = words !== "" && (row.toolKind === "execute" || words.toLowerCase().startsWith(label.toLowerCase()));
+    name.textContent = isTold ? "" : label;
     title.textContent = words;
     title.title = words;
     title.classList.toggle("mono", row.toolKind === "execute" || /^[\w./~-]+\/[\w./-]+$/.test(words));
@@ -64,7 +65,7 @@ export function toolCard(item, context) {
   function drawFacts() {
     const all = [];
     if (row.diffs.length > 0) all.push(changesElement(changesOf(row.diffs)));
-    if (typeof row.result?.exitCode === "number" && row.result.exitCode !== 0) all.push(h("span", { class: "badge danger" }, t("conversation.exit", { code: String(row.result.exitCode) })));
+    if (typeof row.result?.exitCode === "number" && row.result.exitCode !== 0) all.push(h("span", { class: "conv-badge danger" }, t("conversation.exit", { code: String(row.result.exitCode) })));
     const took = row.endedAt ? new Date(row.endedAt) - new Date(row.ts) : 0;
     if (took >= 1000) all.push(h("span", { class: "muted" }, formatDuration(took)));
     replace(facts, all);
