@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# The whole check: lint, build with warnings as errors (the benchmarks, too), every test, a short run of each fuzz
+# The whole check: lint, build with warnings as errors (the programs as shipped and the benchmarks, too), every test, a short run of each fuzz
 # target, and the unit tests once more under AddressSanitizer. Ends with one line: N passed, N failed.
 #
 #   scripts/test.sh [--quick]      --quick leaves out fuzzing and AddressSanitizer
@@ -95,6 +95,12 @@ finish() {
     exit
 }
 
+# As the programs are shipped: with optimisation the compiler sees other modules' members, and so other mistakes.
+# shellcheck disable=SC2317  # called by step
+build_release() {
+    swift build -c release --product codeai-hub-core && swift build -c release --product codeai-hub
+}
+
 # It prints what to export; an assignment, unlike a plain $(...), passes its failure on.
 # shellcheck disable=SC2317  # called by step
 install_tools() {
@@ -110,6 +116,7 @@ step "build" swift build --build-tests --explicit-target-dependency-import-check
 # Without a build the rest would only repeat its errors.
 [[ " ${broken[*]-} " != *" build "* ]] || finish
 
+step "release build" build_release
 # A package of its own, which nothing else here would build: only so does it keep up with what it measures.
 step "benchmarks build" swift build --package-path Benchmarks
 
@@ -132,6 +139,8 @@ if ! $quick; then
     # Foundation itself reads past a buffer while it looks for open descriptors, when a test starts a Process.
     printf 'interceptor_via_lib:libFoundation.so\n' >"$results/asan-suppressions"
     export ASAN_OPTIONS=detect_leaks=0:suppressions=$results/asan-suppressions
+    # Swift's own backtracer trips AddressSanitizer when a program that a test starts crashes on purpose, and hangs.
+    export SWIFT_BACKTRACE=enable=no
     # Without the runs of the agents' own programs, which take most of the time and reach no code that the recorded
     # conversations don't.
     tests "unit tests with AddressSanitizer" --parallel --sanitize address --scratch-path .build/asan \
