@@ -45,6 +45,8 @@ final class ClientFeed {
     private static let replayWindow = 256 << 10
 
     let sink: any FrameSink
+    /// Whose it is; nil for one that only listens.
+    let clientId: String?
     private let hub: StreamHub
     private(set) var selection = Selection.all
     private(set) var wantsChunks = true
@@ -72,7 +74,11 @@ final class ClientFeed {
     /// - Parameters:
     ///   - holds: until `configure` or `release`.
     ///   - awaitsHello: however long that takes.
-    init(sink: any FrameSink, hub: StreamHub, holds: Bool, awaitsHello: Bool = false, isOfOneSession: Bool = false) {
+    init(
+        sink: any FrameSink, hub: StreamHub, clientId: String? = nil, holds: Bool, awaitsHello: Bool = false,
+        isOfOneSession: Bool = false
+    ) {
+        self.clientId = clientId
         self.isOfOneSession = isOfOneSession
         self.awaitsHello = awaitsHello
         self.sink = sink

@@ -7,7 +7,8 @@ import Sessions
 /// Sessions over HTTP.
 extension APIHandler {
     func addSessionRoutes(to router: inout Router) {
-        router.add(.get, "sessions", query: ["limit", "after", "status", "q"]) { [self] request throws(Failure) in
+        router.add(.get, "sessions", query: ["limit", "after", "status", "q", "archived"]) {
+            [self] request throws(Failure) in
             try listSessions(request)
         }
         router.add(.post, "sessions") { [self] request throws(Failure) in
@@ -24,6 +25,19 @@ extension APIHandler {
         router.add(.delete, "sessions/*", produces: []) { [self] request throws(Failure) in
             try service.delete(request.parameters[0], by: request.client)
             return .empty(204)
+        }
+        router.add(.post, "sessions/*/undelete") { [self] request throws(Failure) in
+            let sessionId = request.parameters[0]
+            return .later { [self] done in
+                service.undelete(sessionId, by: request.client) { [self] result in
+                    done(result.map { .kept($0, .json(200, .object(record(of: $0)))) })
+                }
+            }
+        }
+        router.add(.put, "sessions/*/draft") { [self] request throws(Failure) in
+            let sessionId = request.parameters[0]
+            return .json(
+                200, try SessionCommands.draft(request.fields(), in: sessionId, of: service, by: request.client))
         }
         router.add(.post, "sessions/*/messages") { [self] request throws(Failure) in
             let session = try service.session(request.parameters[0])
@@ -90,6 +104,7 @@ extension APIHandler {
     func record(of session: Session) -> JSONObject {
         var record = service.record(of: session.shown)
         record["messages"] = .array(session.newestMessages())
+        record["draft"] = service.drafts[session.id]?.record ?? .null
         return record
     }
 
@@ -103,6 +118,13 @@ extension APIHandler {
                     details: ["field": "status"])
             }
             filter.status = status
+        }
+        if let text = try request.query.string("archived") {
+            guard let isArchived = Bool(text) else {
+                throw Failure(
+                    code: "invalid_request", message: "archived is true or false.", details: ["field": "archived"])
+            }
+            filter.isArchived = isArchived
         }
         let (page, hasMore) = try service.list(after: request.query.string("after"), limit: limit, filter)
         var answer: JSONObject = ["sessions": .array(page.map { .object(service.record(of: $0)) })]
@@ -118,13 +140,15 @@ extension APIHandler {
         let members = try fields.strings("providerIds")?.map(ProviderID.resolve)
         let changesBudget = fields.has("budgetUsd")
         let budget = try fields.double("budgetUsd", in: 0...Session.maxBudgetUsd)
+        let isArchived = try fields.bool("archived")
         guard
-            title != nil || tags != nil || members != nil || changesBudget
+            title != nil || tags != nil || members != nil || changesBudget || isArchived != nil
                 || choice != SessionState.Choice()
         else {
             throw Failure(
                 code: "missing_field",
-                message: "Nothing to change: give title, tags, model, mode, effort, providerIds or budgetUsd.")
+                message: "Nothing to change: give title, tags, model, mode, effort, providerIds, budgetUsd or archived."
+            )
         }
         let session = try service.session(request.parameters[0])
         // All are checked before the first is applied: a bad field changes nothing.
@@ -136,6 +160,7 @@ extension APIHandler {
         if let mode = choice.mode { try session.setMode(mode, by: request.client) }
         if let effort = choice.effort { try session.setEffort(effort, by: request.client) }
         if changesBudget { try session.setBudget(budget, by: request.client) }
+        if let isArchived { try session.setArchived(isArchived, by: request.client) }
         return .kept(session, .json(200, .object(record(of: session))))
     }
 

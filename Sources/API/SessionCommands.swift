@@ -112,6 +112,14 @@ enum SessionCommands {
         return try session.answerQuestion(requestId, answers: answers, by: client)
     }
 
+    /// `{text}`: what somebody has written so far and not sent.
+    static func draft(
+        _ fields: Fields, in sessionId: String, of service: SessionService, by client: ClientIdentity
+    ) throws(Failure) -> JSON {
+        let text = try fields.requiredString("text")
+        return ["updatedAt": JSON(try service.setDraft(text, in: sessionId, by: client).description)]
+    }
+
     static let pageLimit = 1000
     /// A page ends early with the event that reaches this, so that no request can hold the loop or the memory for long.
     static let pageBytes = 4 << 20

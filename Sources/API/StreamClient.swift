@@ -26,7 +26,8 @@ final class StreamClient: WebSocketHandler {
 
     func begin(_ connection: WebSocketConnection) {
         self.connection = connection
-        let feed = ClientFeed(sink: WebSocketSink(connection), hub: hub, holds: true, awaitsHello: awaitsHello)
+        let feed = ClientFeed(
+            sink: WebSocketSink(connection), hub: hub, clientId: identity.id, holds: true, awaitsHello: awaitsHello)
         self.feed = feed
         hub.add(feed, connection)
         hub.onClient(identity, true)

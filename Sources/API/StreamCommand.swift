@@ -98,6 +98,9 @@ struct StreamCommand {
             let session = try session(client)
             try session.rename(fields.requiredString("title"), by: by)
             return CommandReply(keptBy: session)
+        case "session:draft":
+            let sessionId = try fields.requiredString("sessionId")
+            return CommandReply(try SessionCommands.draft(fields, in: sessionId, of: client.hub.service, by: by))
         case "session:delete":
             try client.hub.service.delete(fields.requiredString("sessionId"), by: by)
             return CommandReply()

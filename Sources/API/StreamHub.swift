@@ -153,6 +153,7 @@ package final class StreamHub: SessionObserver {
             }
             open += service.loaded[state.sessionId]?.streaming ?? []
             record["messages"] = .array(messages)
+            record["draft"] = service.drafts[state.sessionId]?.record ?? .null
             sessions.append(.object(record))
             pending += state.pendingJSON
         }
@@ -215,6 +216,14 @@ package final class StreamHub: SessionObserver {
         framesEncoded += 1
         let frame = OutgoingFrame("stream:chunk", text: FrameText(chunk, timestamp: .now), encoder: encoder)
         for feed in feeds { feed.offer(frame, of: session.id, isEphemeral: true) }
+    }
+
+    package func session(_ sessionId: String, drafted draft: MessageDraft) {
+        guard !feeds.isEmpty else { return }
+        let frame = makeFrame("session:draft", sessionId: sessionId, draft.payload(sessionId))
+        for feed in feeds where feed.clientId != draft.by.id && feed.selection.contains(sessionId) {
+            feed.sink.send(frame, isEphemeral: false)
+        }
     }
 
     package func importProgressed(_ progress: ImportProgress) { broadcast("session:import", progress.json) }

@@ -14,11 +14,30 @@ package enum DaemonProcess {
         // Appended to, since two clients can start daemons at once; so that it stays small, begun anew from time to time.
         var info = stat()
         if lstat(log, &info) == 0, info.st_size > 256 * 1024 { unlink(log) }
-        let arguments: [UnsafeMutablePointer<CChar>?] = [strdup(program), nil]
+        return try detach(program, [], home: home, log: log)
+    }
+
+    /// A program that is none of ours, such as a browser, also one that goes on when this one has ended.
+    /// - Returns: its exit code when it ends within a second, as those do that only pass a request on; else nil.
+    package static func launch(
+        _ program: String, _ arguments: [String], home: HubHome
+    ) async throws(HubError) -> Int32? {
+        let pid = try detach(program, arguments, home: home, log: "/dev/null")
+        for _ in 0..<50 {
+            if let code = exitCode(of: pid) { return code }
+            try? await Task.sleep(for: .milliseconds(20))
+        }
+        return nil
+    }
+
+    private static func detach(
+        _ program: String, _ arguments: [String], home: HubHome, log: String
+    ) throws(HubError) -> pid_t {
+        let words: [UnsafeMutablePointer<CChar>?] = ([program] + arguments).map { strdup($0) } + [nil]
         let environment = environmentWithHome(home)
-        defer { for pointer in arguments + environment { free(pointer) } }
+        defer { for pointer in words + environment { free(pointer) } }
         var pid = pid_t()
-        let error = clinux_spawn_detached(program, arguments, environment, log, &pid)
+        let error = clinux_spawn_detached(program, words, environment, log, &pid)
         guard error == 0 else {
             throw HubError(.launchFailed, "cannot start \(program): \(SystemError.text(of: error))")
         }

@@ -26,7 +26,9 @@ public struct HubEndpoint: Equatable, Sendable {
     }
 
     /// The value of the `Host` header, which the daemon compares exactly.
-    var authority: String { host.contains(":") && !host.hasPrefix("[") ? "[\(host)]:\(port)" : "\(host):\(port)" }
+    package var authority: String {
+        host.contains(":") && !host.hasPrefix("[") ? "[\(host)]:\(port)" : "\(host):\(port)"
+    }
 
     /// Finds the daemon: `CORE_HOST` and `CORE_PORT` when a port is given there, else `core/endpoint.json`.
     ///

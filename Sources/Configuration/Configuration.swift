@@ -49,6 +49,8 @@ package struct Configuration: Equatable, Sendable {
         package var maxAttachmentBytes = 5 << 20
         package var carriedBytes = 400 << 10
         package var maxImportBytes = 256 << 20
+        package var maxDraftBytes = 64 << 10
+        package var maxDraftsBytes = 2 << 20
         /// Empty for the home folder of the person.
         package var defaultWorkspace = ""
     }

@@ -191,6 +191,14 @@ package enum SettingTable {
             "sessions.maxImportBytes", \.sessions.maxImportBytes, 1024...(64 << 30), effect: .newConnections,
             "Bytes of the largest session that is imported, uploaded or found in a provider's folder; beyond it 413. Longer conversations than this are rare."
         ),
+        .integer(
+            "sessions.maxDraftBytes", \.sessions.maxDraftBytes, 0...(4 << 20),
+            "Bytes of the message that somebody writes in a session and has not sent, kept for all clients; beyond it 413. 0: none is kept."
+        ),
+        .integer(
+            "sessions.maxDraftsBytes", \.sessions.maxDraftsBytes, 0...(64 << 20),
+            "Bytes of all those messages together; beyond it 413. They lie in memory, and in the first frame of a stream."
+        ),
         .text(
             "sessions.defaultWorkspace", \.sessions.defaultWorkspace, .folder,
             "The folder of a session that names none, an absolute path; empty for the home folder."),

@@ -99,6 +99,7 @@ extension Daemon {
         // Asked to stop in the last moment.
         guard successor != nil else { return closeDown(reason: "stopped while restarting") }
         search?.stop()
+        service.drafts.flush()
         let isComplete = service.store.stop()
         log.log(isComplete ? .info : .error, "handing over", ["logsComplete": JSON(isComplete)])
         marker?.end()

@@ -36,6 +36,7 @@ extension Daemon {
         server.shutdown(grace: .seconds(2)) { [self] in
             subreaper.killAdopted()
             search?.stop()
+            service.drafts.flush()
             let isComplete = service.store.stop()
             log.log(isComplete ? .info : .error, "stopped", ["logsComplete": JSON(isComplete)])
             marker?.end()

@@ -102,7 +102,8 @@ final class Daemon: HubContext, CoreControl {
         let spending = Spending(
             prices: PriceBook(path: home.prices), archive: UsageArchive(path: home.usage), budget: settings.budget)
         service = SessionService(
-            loop: loop, store: store, providers: catalogue, settings: settings.sessions, spending: spending)
+            loop: loop, store: store, providers: catalogue, settings: settings.sessions, spending: spending,
+            draftFolder: home.drafts)
         let health = service.health
         catalogue.health = { health.json($0) }
         service.archives = catalogue
@@ -114,6 +115,7 @@ final class Daemon: HubContext, CoreControl {
         let log = log
         spending.prices.onProblem = { log.log(.error, "prices can't be used", ["problem": JSON($0)]) }
         spending.archive.onProblem = { log.log(.error, "the record of costs has a problem", ["problem": JSON($0)]) }
+        service.drafts.onProblem = { log.log(.error, "drafts can't be kept", ["problem": JSON($0)]) }
         store.onRecovery = { report in log.log(.warn, "a session's log was damaged", report.json) }
         try serve(token: token)
     }

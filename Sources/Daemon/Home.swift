@@ -66,6 +66,8 @@ struct Home {
     var prices: String { path + "/core/prices.json" }
     /// What sessions are searched by; derived from their logs.
     var search: String { path + "/core/search.sqlite" }
+    /// What people are writing, a file for each session.
+    var drafts: String { path + "/core/drafts" }
     var token: String { path + "/core/token" }
     var sessions: String { path + "/sessions" }
     var providers: String { path + "/providers" }

@@ -118,6 +118,8 @@ struct Settings {
         settings.maxAttachmentBytes = configuration.sessions.maxAttachmentBytes
         settings.carriedBytes = configuration.sessions.carriedBytes
         settings.maxImportBytes = configuration.sessions.maxImportBytes
+        settings.drafts.bytes = configuration.sessions.maxDraftBytes
+        settings.drafts.totalBytes = configuration.sessions.maxDraftsBytes
         settings.unloadAfter = configuration.sessions.unloadAfter
         settings.stopProviderAfter = configuration.sessions.stopProviderAfter
         settings.resumeAfterQuota = configuration.sessions.resumeAfterQuota

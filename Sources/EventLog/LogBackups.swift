@@ -25,6 +25,33 @@ struct LogBackups {
         prune(keep: keep)
     }
 
+    /// Moves the files of a deleted session back, of its newest deletion.
+    /// - Returns: false when there are none, or none that are believed.
+    func giveBack(_ sessionId: String, to target: String) throws(SystemError) -> Bool {
+        let log = sessionId + LogFormat.suffix
+        let copies = ((try? fileSystem.entries(of: directory)) ?? []).filter {
+            // The time has no dash in it, an identifier may.
+            $0.status.kind == .directory && $0.name.hasPrefix(Self.prefix)
+                && $0.name.dropFirst(Self.prefix.count).drop { $0 != "-" }.dropFirst() == sessionId
+        }
+        for copy in copies.map(\.name).sorted().reversed() {
+            let source = directory + "/" + copy
+            let files = try fileSystem.entries(of: source).filter {
+                $0.status.kind == .regular && $0.status.owner == fileSystem.user
+                    && ($0.name == log || $0.name.hasPrefix(log + "."))
+            }.map(\.name)
+            // A deletion that was cut short, and repeated, has left parts of it elsewhere.
+            guard files.contains(log) else { continue }
+            // The log last: as long as it isn't there, the session is a deleted one, and this can be repeated.
+            for file in files.sorted(by: { $0.utf8.count > $1.utf8.count }) {
+                try fileSystem.rename(source + "/" + file, to: target + "/" + file)
+            }
+            try? fileSystem.removeDirectory(source)
+            return true
+        }
+        return false
+    }
+
     /// What can't be removed stays: the deletion itself has succeeded.
     private func prune(keep: Int) {
         guard let entries = try? fileSystem.entries(of: directory) else { return }

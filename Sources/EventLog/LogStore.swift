@@ -38,6 +38,9 @@ package final class LogStore<State: LogFold> {
     private var entries: [String: IndexEntry] = [:] {
         didSet { isIndexBehind = true }
     }
+    /// Of sessions that were deleted in this life: what they were is known, should they come back.
+    private var deletedEntries: [String: IndexEntry] = [:]
+    private static var deletedEntriesKept: Int { 64 }
     /// Something has changed since the index was written.
     private var isIndexBehind = false
     private var indexTimer: LoopTimer?
@@ -277,6 +280,7 @@ package final class LogStore<State: LogFold> {
     /// Moves a session's files to the backups, or removes them when none are kept. What is pending is dropped.
     package func delete(_ sessionId: String) throws(LogError) {
         guard LogFormat.isValid(sessionId: sessionId) else { throw LogError(.notFound, "there is no such session") }
+        if let log = logs[sessionId] { refreshEntry(of: log) }
         do throws(SystemError) {
             let name = sessionId + LogFormat.suffix
             // The log last, so that a deletion cut short can be repeated.
@@ -299,7 +303,26 @@ package final class LogStore<State: LogFold> {
             throw LogError(error)
         }
         logs.removeValue(forKey: sessionId)?.appender.close()
-        entries[sessionId] = nil
+        if deletedEntries.count >= LogStore.deletedEntriesKept { deletedEntries = [:] }
+        deletedEntries[sessionId] = entries.removeValue(forKey: sessionId)
+    }
+
+    /// Brings a deleted session's files back from the backups, as they were. It is opened like any other then.
+    /// - Throws: `notFound` when they are not kept (any more), `alreadyExists` when there is a session of that name.
+    package func undelete(_ sessionId: String) throws(LogError) {
+        guard LogFormat.isValid(sessionId: sessionId) else { throw LogError(.notFound, "there is no such session") }
+        guard !isKnown(sessionId), (try? fileSystem.status(path: path(sessionId))) == nil else {
+            throw LogError(.alreadyExists, "there is a session \(sessionId)")
+        }
+        let isBack: Bool
+        do throws(SystemError) {
+            isBack = try LogBackups(directory: backups, fileSystem: fileSystem).giveBack(sessionId, to: directory)
+            if isBack, durability == .power { try fileSystem.synchronize(directory: directory) }
+        } catch {
+            throw LogError(error)
+        }
+        guard isBack else { throw LogError(.notFound, "no deleted session \(sessionId) is kept") }
+        entries[sessionId] = deletedEntries.removeValue(forKey: sessionId)
     }
 
     /// The logs in memory.

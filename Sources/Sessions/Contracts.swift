@@ -73,11 +73,14 @@ package protocol SessionObserver: AnyObject {
     func workflowEvent(_ event: JSONObject)
     /// An import has come so far, has ended or has failed.
     func importProgressed(_ progress: ImportProgress)
+    /// Somebody writes a message that is not sent yet; an empty one is given up.
+    func session(_ sessionId: String, drafted draft: MessageDraft)
 }
 
 extension SessionObserver {
     package func workflowEvent(_ event: JSONObject) {}
     package func importProgressed(_ progress: ImportProgress) {}
+    package func session(_ sessionId: String, drafted draft: MessageDraft) {}
 }
 
 /// Makes conversations with providers: the session layer knows their names only.
@@ -139,6 +142,7 @@ package struct SessionSettings: Sendable {
     package var carriedBytes = 400 << 10
     /// Bytes of all attachments of a message, in base64.
     package var maxAttachmentBytes = 5 << 20
+    package var drafts = DraftLimits()
     /// The folder of a session that names none.
     package var defaultWorkspace = homeDirectory()
 

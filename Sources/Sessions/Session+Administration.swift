@@ -21,6 +21,16 @@ extension Session {
         announceChange()
     }
 
+    /// Puts the session away, or takes it out again. As long as nobody writes to it, it goes on as it would.
+    package func setArchived(_ isArchived: Bool, by client: ClientIdentity) throws(Failure) {
+        guard isArchived != state.isArchived else { return }
+        try requireWritableLog()
+        let change = isArchived ? "archived" : "unarchived"
+        appendStatus(change, source: .user, by: client)
+        service.audit("session_" + change, by: client, session: self, details: [:])
+        announceChange()
+    }
+
     package func setModel(_ model: String, by client: ClientIdentity) throws(Failure) {
         let model = try Session.checkedName(model, "model")
         try requireWritableLog()

@@ -166,6 +166,7 @@ extension SessionState {
         accepted = [:]
         isHeld = false
         isPaused = false
+        isArchived = false
         let natively = Set(data["natively"]?.arrayValue?.compactMap(\.stringValue) ?? [])
         for id in memories.keys {
             if natively.contains(id) { memories[id]?.becomeFork() } else { memories[id]?.forget() }

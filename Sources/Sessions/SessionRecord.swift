@@ -45,6 +45,7 @@ extension SessionState {
         object["held"] = JSON(isHeld)
         if budget.isHolding { object["heldBy"] = "budget" }
         object["paused"] = JSON(isPaused)
+        object["archived"] = JSON(isArchived)
         object["parked"] = parked?.record ?? .null
         object["retryable"] = unfinished.map { JSON($0.turnId) } ?? .null
         return object

@@ -10,10 +10,13 @@ extension SessionService {
         package var status: SessionState.Status?
         /// In the title, whatever its case.
         package var text: String?
+        /// Nil: whether or not they are archived.
+        package var isArchived: Bool?
 
-        package init(status: SessionState.Status? = nil, text: String? = nil) {
+        package init(status: SessionState.Status? = nil, text: String? = nil, isArchived: Bool? = nil) {
             self.status = status
             self.text = text
+            self.isArchived = isArchived
         }
     }
 
@@ -67,7 +70,8 @@ extension SessionService {
                 if listed.entry.status != status { return true }
                 left -= 1
             }
-            if title?.matches(listed.entry.title ?? "") ?? true {
+            let isWanted = filter.isArchived.map { $0 == listed.entry.isArchived } ?? true
+            if isWanted, title?.matches(listed.entry.title ?? "") ?? true {
                 hasMore = page.count == limit
                 if !hasMore { page.append(listed.shown) }
             }
@@ -76,8 +80,8 @@ extension SessionService {
         return (page, hasMore)
     }
 
-    /// What a client that has just come is shown: the newest, and whatever is not at rest, however old: what runs, waits,
-    /// or is to be answered.
+    /// What a client that has just come is shown: the newest that are not archived, and whatever is not at rest, however
+    /// old: what runs, waits, or is to be answered.
     /// - Parameter newest: how many of the newest.
     /// - Returns: the newest first; `isNew` for those that are among the newest.
     package func overview(newest: Int) -> [(state: SessionState, isNew: Bool)] {
@@ -87,11 +91,12 @@ extension SessionService {
         var restless = stored.restlessCount
         var live = loaded.count
         visit { listed in
-            defer { place += 1 }
             let isRestless = !listed.entry.isAtRest
             if listed.session != nil { live -= 1 } else if isRestless { restless -= 1 }
-            if place < newest || isRestless { shown.append((listed.shown, place < newest)) }
-            return place + 1 < newest || live > 0 || restless > 0
+            let isNew = place < newest && !listed.entry.isArchived
+            if isNew { place += 1 }
+            if isNew || isRestless { shown.append((listed.shown, isNew)) }
+            return place < newest || live > 0 || restless > 0
         }
         return shown
     }

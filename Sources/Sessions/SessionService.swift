@@ -31,6 +31,8 @@ package final class SessionService {
     /// The wall clock; injected in tests.
     let clock: () -> Timestamp
     package let health: HealthBook
+    /// What people are writing.
+    package let drafts: DraftBook
     private let parking: ParkingLot
 
     /// The session's record, with what its log doesn't know.
@@ -52,7 +54,7 @@ package final class SessionService {
 
     package init(
         loop: EventLoop, store: LogStore<SessionState>, providers: any ProviderSource, settings: SessionSettings,
-        spending: Spending = Spending(), clock: @escaping () -> Timestamp = { .now }
+        spending: Spending = Spending(), draftFolder: String? = nil, clock: @escaping () -> Timestamp = { .now }
     ) {
         self.loop = loop
         self.store = store
@@ -61,8 +63,10 @@ package final class SessionService {
         self.spending = spending
         self.clock = clock
         health = HealthBook(settings.rest, loop: loop, clock: clock)
+        drafts = DraftBook(folder: draftFolder, loop: loop, clock: clock)
         parking = ParkingLot(loop: loop, clock: clock)
         parking.onDue = { [weak self] in self?.resumeParked($0) }
+        drafts.onChange = { [weak self] in self?.observer?.session($0, drafted: $1) }
     }
 
     /// What was queued goes on by itself when its session is loaded: true while a service begins that was handed over.
@@ -79,6 +83,7 @@ package final class SessionService {
             parkingChanged(session.state)
         }
         spending.archive.load(today: today) { stored[$0] != nil }
+        drafts.load(settings.drafts) { store.drafts.isTaken($0) }
         for sessionId in stored.all.filter({ $0.state.needsClosing }).map(\.state.sessionId) {
             // One that can't be read now is closed when it can.
             _ = try? load(sessionId)
@@ -243,6 +248,7 @@ package final class SessionService {
             throw Session.logUnavailable(error)
         }
         session.isDeleted = true
+        drafts.forget(sessionId)
         loaded[sessionId] = nil
         running[sessionId] = nil
         parking.set(sessionId, nil)
@@ -261,7 +267,7 @@ package final class SessionService {
     // MARK: Idle sessions
 
     /// Sessions that are being taken out of memory while their provider's process still ends.
-    private var retiring: [ObjectIdentifier: Session] = [:]
+    var retiring: [ObjectIdentifier: Session] = [:]
 
     func providerEnded(_ session: Session) {
         if !session.hasProvider { retiring[ObjectIdentifier(session)] = nil }

@@ -4,14 +4,15 @@ package import JSON
 
 extension SessionState {
     /// The version of the checkpoint's form. One of another version is ignored, and the log is folded anew.
-    private static let checkpointVersion = 5
+    private static let checkpointVersion = 6
 
     package var checkpoint: JSON {
         var object: JSONObject = [
             "v": JSON(SessionState.checkpointVersion), "providerId": JSON(providerId),
             "providerIds": JSON(providerIds), "titleGiven": JSON(isTitleGiven), "tags": JSON(tags),
             "updatedAt": .int(updatedAt.milliseconds), "lastSeq": JSON(lastSeq), "ledger": ledger.json,
-            "budget": budget.json, "held": JSON(isHeld), "paused": JSON(isPaused), "turns": JSON(turnCount),
+            "budget": budget.json, "held": JSON(isHeld), "paused": JSON(isPaused), "archived": JSON(isArchived),
+            "turns": JSON(turnCount),
             "resolved": JSON(resolvedRequests),
         ]
         object["title"] = title.map { JSON($0) }
@@ -77,6 +78,7 @@ extension SessionState {
         lastTurnStatus = json["lastTurn"]?.stringValue
         isHeld = json["held"]?.boolValue ?? false
         isPaused = json["paused"]?.boolValue ?? false
+        isArchived = json["archived"]?.boolValue ?? false
         turnCount = json["turns"]?.intValue ?? 0
         resolvedRequests = strings("resolved")
         for (key, value) in json["choices"]?.objectValue ?? [:] { choices[key] = Choice(value) }

@@ -105,6 +105,8 @@ package struct SessionState: LogFold, Equatable, Sendable {
     package internal(set) var isHeld = false
     /// Somebody paused the session: no turn begins until it is resumed.
     package internal(set) var isPaused = false
+    /// Somebody put the session away, until it is taken out again or written to.
+    package internal(set) var isArchived = false
     /// What can be tried again.
     package internal(set) var unfinished: UnfinishedTurn?
     /// It waits for a time.
@@ -191,6 +193,7 @@ package struct SessionState: LogFold, Equatable, Sendable {
         // What was added to a running turn waits for nothing.
         guard record.data["steer"]?.boolValue != true else { return }
         parked = nil
+        isArchived = false
         queue.append(
             QueuedMessage(
                 turnId: turnId, seq: record.seq, content: content, clientMessageId: clientMessageId,
@@ -291,6 +294,8 @@ package struct SessionState: LogFold, Equatable, Sendable {
         case "queue_ordered": applyOrder(data["order"]?.arrayValue?.compactMap(\.stringValue) ?? [])
         case "paused": isPaused = true
         case "resumed": isPaused = false
+        case "archived": isArchived = true
+        case "unarchived": isArchived = false
         case "imported": applyImported(data)
         case "queue_held": isHeld = true
         case "queue_released": isHeld = false
@@ -321,6 +326,7 @@ package struct SessionState: LogFold, Equatable, Sendable {
         for id in choices.keys { choices[id]?.mode = nil }
         // Nor begin a turn by itself; what is queued is held when the session is loaded.
         parked = nil
+        isArchived = false
         guard data["copy"]?.boolValue == true else { return }
         for id in memories.keys { memories[id]?.becomeFork() }
     }

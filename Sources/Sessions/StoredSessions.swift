@@ -13,6 +13,7 @@ struct StoredSessions {
         let status: SessionState.Status
         let title: String?
         let isAtRest: Bool
+        let isArchived: Bool
 
         init(_ state: SessionState) {
             self.state = state
@@ -20,6 +21,7 @@ struct StoredSessions {
             status = state.status
             title = state.title
             isAtRest = state.isAtRest
+            isArchived = state.isArchived
         }
     }
 

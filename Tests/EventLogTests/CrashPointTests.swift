@@ -89,7 +89,7 @@ private final class World {
         _ random: inout SeededGenerator
     ) {
         let chosen = logs.keys.sorted().randomElement(using: &random)
-        switch Int.random(in: 0..<16, using: &random) {
+        switch Int.random(in: 0..<17, using: &random) {
         case 0..<6:
             guard let chosen else { return create(bench, &logs) }
             for _ in 0..<Int.random(in: 1...3, using: &random) {
@@ -120,7 +120,24 @@ private final class World {
             bench.store.mendFiles()
             // Until then its bytes hang on the process that has it open: that one's death takes them along.
             if files.with(\.isDead), files[Bench.path(chosen)] == nil { forget(chosen) }
+        case 15: undelete(bench, &logs, &random)
         default: create(bench, &logs)
+        }
+    }
+
+    private func undelete(
+        _ bench: Bench, _ logs: inout [String: SessionLog<Transcript>], _ random: inout SeededGenerator
+    ) {
+        guard let id = deleted.sorted().randomElement(using: &random) else { return }
+        // Cut short, it is still a deleted one, or is back.
+        deleted.remove(id)
+        beingDeleted.insert(id)
+        do throws(LogError) {
+            try bench.store.undelete(id)
+            logs[id] = open(id, bench)
+        } catch {
+            // Too many were deleted since.
+            if error.code == .notFound, !files.with(\.isDead) { deleted.insert(id) }
         }
     }
 

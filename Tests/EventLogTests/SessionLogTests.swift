@@ -173,6 +173,51 @@ import Testing
     }
 
     @Test(arguments: Durability.allCases)
+    func aDeletedSessionComesBackAsItWas(_ durability: Durability) throws {
+        let bench = try Bench(durability)
+        // One whose name ends like another's.
+        for name in ["s1", "x-s1"] {
+            let log = try bench.store.create(header(name))
+            log.append(message("in \(name)"))
+            bench.settle()
+            bench.files[Bench.path(name) + ".torn"] = [1]
+        }
+        let bytes = try #require(bench.files[Bench.path("s1")])
+        #expect(throws: LogError.self, "it is there") { try bench.store.undelete("s1") }
+        try bench.store.delete("s1")
+        try bench.store.delete("x-s1")
+        try bench.store.undelete("s1")
+        #expect(bench.files[Bench.path("s1")] == bytes)
+        #expect(bench.files[Bench.path("s1") + ".torn"] == [1])
+        #expect(bench.files.with { !$0.files.keys.contains { $0.hasPrefix("/backups/") && $0.contains("-s1/s1.") } })
+        let log = try bench.store.open("s1")
+        #expect(log.state.texts == ["in s1"])
+        log.append(message("more"))
+        bench.settle()
+        #expect(log.state.seqs == [1, 2])
+        // Its second deletion is the one that counts.
+        try bench.store.delete("s1")
+        try bench.store.undelete("s1")
+        #expect(try bench.store.open("s1").state.texts == ["in s1", "more"])
+        for name in ["nobody", "../s1", "", "index"] {
+            #expect(throws: LogError.self) { try bench.store.undelete(name) }
+        }
+    }
+
+    @Test func anotherLifeBringsADeletedSessionBack() throws {
+        let bench = try Bench()
+        let log = try bench.store.create(header("s1"))
+        log.append(message("x"))
+        bench.settle()
+        try bench.store.delete("s1")
+        bench.store.stop()
+        let next = try Bench(files: bench.files)
+        #expect(next.store.scan().isEmpty)
+        try next.store.undelete("s1")
+        #expect(try next.store.open("s1").state.texts == ["x"])
+    }
+
+    @Test(arguments: Durability.allCases)
     func stopCommitsEverythingAndWritesTheIndex(_ durability: Durability) throws {
         let bench = try Bench(durability)
         let log = try bench.store.create(header("s1"))

@@ -29,12 +29,13 @@ import Testing
                 let id = ids.randomElement(using: &random)!
                 fixture.time.fixed = Timestamp(
                     milliseconds: 1_800_000_000_000 + Int64.random(in: 0..<40, using: &random) * 1000)
-                switch Int.random(in: 0..<4, using: &random) {
+                switch Int.random(in: 0..<5, using: &random) {
                 case 0:
                     try fixture.service.delete(id, by: fixture.client)
                     ids.removeAll { $0 == id }
                 case 1: try fixture.service.session(id).rename("renamed alpha", by: fixture.client)
                 case 2: try fixture.send("go", to: fixture.service.session(id))
+                case 3: try fixture.service.session(id).setArchived(Bool.random(using: &random), by: fixture.client)
                 default: _ = try fixture.service.session(id)
                 }
             }
@@ -55,15 +56,17 @@ import Testing
         for text in [nil, "ALPHA", "größe", "grösse", "nothing"] {
             for status in [nil, SessionState.Status.idle, .running] {
                 let limit = Int.random(in: 1...9, using: &random)
+                let isArchived = [nil, true, false].randomElement(using: &random)!
                 let expected = whole.filter { state in
                     (status == nil || state.status == status)
+                        && (isArchived == nil || state.isArchived == isArchived)
                         && (text.map { (state.title ?? "").lowercased().contains($0.lowercased()) } ?? true)
                 }
                 var found: [String] = []
                 var after: String?
                 repeat {
                     let (page, hasMore) = try service.list(
-                        after: after, limit: limit, .init(status: status, text: text))
+                        after: after, limit: limit, .init(status: status, text: text, isArchived: isArchived))
                     found += page.map(\.sessionId)
                     #expect(page.count <= limit)
                     after = hasMore ? page.last?.sessionId : nil
@@ -73,9 +76,10 @@ import Testing
         }
         let newest = Int.random(in: 1...10, using: &random)
         let shown = service.overview(newest: newest)
-        let expected = whole.enumerated().filter { $0 < newest || !$1.isAtRest }
-        #expect(shown.map(\.state.sessionId) == expected.map(\.element.sessionId))
-        #expect(shown.map(\.isNew) == expected.map { $0.offset < newest })
+        let new = Set(whole.filter { !$0.isArchived }.prefix(newest).map(\.sessionId))
+        let expected = whole.filter { new.contains($0.sessionId) || !$0.isAtRest }
+        #expect(shown.map(\.state.sessionId) == expected.map(\.sessionId))
+        #expect(shown.map(\.isNew) == expected.map { new.contains($0.sessionId) })
     }
 
     @Test func afterMustBeASession() throws {

@@ -24,6 +24,7 @@ final class SessionFixture: SessionObserver {
     var created: [String] = []
     var failures: [Failure] = []
     var workflow: [JSONObject] = []
+    var drafted: [(sessionId: String, draft: MessageDraft)] = []
     /// What the service takes for the time.
     let time: Time
     private let budget: Budget
@@ -60,7 +61,7 @@ final class SessionFixture: SessionObserver {
         let spending = Spending(archive: UsageArchive(path: folder + "/usage.jsonl"), budget: budget)
         return SessionService(
             loop: loop, store: store, providers: providers, settings: settings, spending: spending,
-            clock: { time.now })
+            draftFolder: folder + "/drafts", clock: { time.now })
     }
 
     /// As after a crash: the old service is forgotten as it is, a new one reads the disk.
@@ -115,5 +116,6 @@ final class SessionFixture: SessionObserver {
     func session(_ session: Session, committed events: [CommittedEvent]) { committed += events.map(\.record) }
     func session(_ session: Session, streamed chunk: StreamChunk) { chunks.append(chunk) }
     func session(_ session: Session, failed failure: Failure) { failures.append(failure) }
+    func session(_ sessionId: String, drafted draft: MessageDraft) { drafted.append((sessionId, draft)) }
     func workflowEvent(_ event: JSONObject) { workflow.append(event) }
 }

@@ -154,6 +154,8 @@ STATUSES = {
     "recovered": {"reason": text()},
     "paused": {"by?": BY},
     "resumed": {"by?": BY},
+    "archived": {"by?": BY},
+    "unarchived": {"by?": BY},
     "provider_switched": {"from": PROVIDER, "to": PROVIDER, **_choice, "by?": BY},
     "providers": {"providerIds": array(PROVIDER), "by?": BY},
     "context_carried": {"from": array(PROVIDER), "through": whole("The last event that was told"), "turns": whole(),
@@ -254,11 +256,13 @@ defs["SessionRecord"] = obj({
         "providerId?": PROVIDER, "clientMessageId?": text(), "retryOf?": TURN})),
     "turn": nullable(obj({"turnId": TURN, "startedAt": TIME, "providerId": PROVIDER})),
     "held": yes_no("Nothing that waits begins until somebody says so"), "heldBy?": known("budget"),
-    "paused": yes_no(), "parked": nullable(ref("Parked")),
+    "paused": yes_no(), "archived": yes_no("Somebody put it away"), "parked": nullable(ref("Parked")),
     "retryable": nullable(note(TURN, "The turn whose message can be tried again")),
     "backoff": nullable(obj({"providerId": PROVIDER, "turnId": TURN, "failures": whole(), "until": TIME})),
     "placeInLine": nullable(whole("1 is next", minimum=1)),
     "messages?": array(ref("SessionMessage"), "The newest, oldest first; left out in lists"),
+    "draft?": nullable(obj({"text": text(), "updatedAt": TIME, "by": BY},
+                           "What somebody is writing; only in core:state and where one session is asked for")),
     "importedFrom?": note(SESSION, "In the answer to an import: the id the log came with"),
 }, "A session as it is now")
 

@@ -33,6 +33,7 @@ RETRY = {
 QUEUE = {"order": array(TURN, "The first of those that wait", minItems=1, uniqueItems=True)}
 SWITCH = {"providerId": PROVIDER, **CHOICE, "retry?": yes_no("Try the turn that failed again, with this one")}
 FORK = {"atSeq?": SEQ, "title?": TITLE}
+DRAFT = {"text": text("What was written so far; empty when it was sent or given up")}
 SEARCH = {
     "q": text("Words that must all be there; those in double quotes stand together; the last may be the beginning of one",
               maxLength=1024),

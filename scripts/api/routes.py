@@ -194,7 +194,8 @@ _gone = "session_not_found log_unavailable"
 _kept = _gone + " outcome_pending"
 _of_session = [
     "getSession", "changeSession", "sendMessage", "interruptSession", "stopSession", "pauseSession", "resumeSession",
-    "retryTurn", "switchProvider", "orderQueue", "getEvents", "exportSession", "forkSession", "deleteSession"]
+    "retryTurn", "switchProvider", "orderQueue", "getEvents", "exportSession", "forkSession", "saveDraft", "deleteSession",
+    "undeleteSession"]
 _links = {name: {"operationId": name, "parameters": {"id": "$response.body#/id"}} for name in _of_session}
 _turn_links = {"withdrawMessage": {"operationId": "withdrawMessage", "parameters": {
     "id": "$request.path.id", "turnId": "$response.body#/turnId"}}}
@@ -202,6 +203,8 @@ route("GET", "/sessions", "listSessions", "Sessions, newest first",
       {200: ("A page", obj({"sessions": array(ref("SessionRecord")), "next?": note(SESSION, "`after` of the next page")}))},
       query={"limit": LIMIT, "after": note(SESSION, "The last session of the page before"),
              "status": one_of("idle", "running", "waiting", "failed", "parked"),
+             "archived": {"type": "string", "enum": ["true", "false"],
+                          "description": "Only those that are archived, or only the others"},
              "q": text("What the title must contain, upper and lower case alike")},
       errors="session_not_found", tag="sessions")
 route("POST", "/sessions", "createSession", "Begin a session", {201: _record}, body=obj(given(CREATE)),
@@ -211,12 +214,19 @@ route("POST", "/sessions", "createSession", "Begin a session", {201: _record}, b
 route("GET", "/sessions/{id}", "getSession", "One session with its newest messages", {200: _record}, errors=_gone, tag="sessions")
 route("PATCH", "/sessions/{id}", "changeSession", "Rename, tag, or set it to something else", {200: _record},
       body={**obj(given({"title?": TITLE, "tags?": TAGS, **CHOICE, "providerIds?": array(PROVIDER, minItems=1, maxItems=16),
-                        "budgetUsd?": number("0 for no limit; null for what the settings say", minimum=0, maximum=1_000_000)})),
+                        "budgetUsd?": number("0 for no limit; null for what the settings say", minimum=0, maximum=1_000_000),
+                        "archived?": yes_no("Put it away, or take it out again")})),
             "minProperties": 1},
       errors=_kept + " provider_not_found provider_not_installed provider_disabled provider_too_old", tag="sessions",
       example={"title": "Second steps"})
 route("DELETE", "/sessions/{id}", "deleteSession", "Delete a session", {204: ("Its log is among the backups", None)},
       errors=_gone, tag="sessions")
+route("POST", "/sessions/{id}/undelete", "undeleteSession", "Bring a deleted session back",
+      {200: ("It is as it was; or it was there all along", ref("SessionRecord"))}, errors=_kept + " shutting_down", tag="sessions",
+      description="As long as its log is among the backups: of deleted sessions backups.keep are kept.")
+route("PUT", "/sessions/{id}/draft", "saveDraft", "Keep what is being written, for all clients",
+      {200: ("It is kept; the other clients get session:draft", obj({"updatedAt": TIME}))}, body=obj(DRAFT),
+      errors="session_not_found payload_too_large", tag="sessions", example={"text": "What I am about to"})
 route("POST", "/sessions/{id}/messages", "sendMessage", "Say something", {202: ("It is in the log", ref("Accepted"))},
       body={**obj(given(MESSAGE)), "anyOf": [
           {"required": ["content"], "properties": {"content": {"type": "string", "minLength": 1}}},

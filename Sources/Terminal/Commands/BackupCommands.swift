@@ -99,22 +99,24 @@ enum BackupCommands {
         return .ok
     }
 
-    /// A deleted session comes back as an import of its log does: with its id, and beside those that run.
+    @Sendable static func undelete(_ invocation: Invocation) async throws(CommandFailure) -> ExitCode {
+        try await restore(session: invocation.argument(0) ?? "", try Connection.home(invocation), invocation)
+    }
+
+    /// A deleted session comes back as it was, beside those that run.
     private static func restore(
         session id: String, _ home: HubHome, _ invocation: Invocation
     ) async throws(CommandFailure) -> ExitCode {
         let found = BackupShelf(home: home.path).deletedSessions(id)
-        guard let item = found.first, let session = item.sessionId else {
+        guard let session = found.first?.sessionId, QueryText.isPlain(session) else {
             throw CommandFailure(
                 .refused, "session_not_found", "no deleted session's ID begins with \(id): backup --list")
         }
         guard found.count == 1 else {
             throw CommandFailure(.refused, "ambiguous_id", "\(found.count) deleted sessions' IDs begin with \(id)")
         }
-        let log = try ArchiveCommands.contents(of: "\(item.path)/\(session).jsonl")
         let connection = try await Connection.open(invocation, starts: true)
-        let result = try await ArchiveCommands.post(log, "application/x-ndjson", connection)
-        let record = try await hub { () throws(HubError) in try result.json() }
+        let record = try await connection.call("POST", "/sessions/\(session)/undelete")
         let output = Output(invocation)
         if invocation.isJSON {
             output.print(json: record)

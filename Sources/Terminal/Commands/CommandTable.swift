@@ -26,6 +26,18 @@ enum CommandTable {
                 """,
             run: RestartCommand.run),
         Command(
+            name: "open", arguments: [anySession],
+            options: [
+                Option(
+                    "print", help: "Print the address only; with security.loopback \"token\" it works once, for 30 s")
+            ],
+            help: "Open the web client in the browser, and a session in it",
+            details: """
+                The daemon is started when none runs. The browser is that of $BROWSER, else the desktop's. Where the daemon \
+                asks everybody for the token, the browser gets a ticket by way of a file that only you can read.
+                """,
+            run: OpenCommand.run),
+        Command(
             name: "status", help: "Show the daemon, what runs, and what waits for an answer",
             run: AdministrationCommands.status),
         Command(
@@ -34,6 +46,7 @@ enum CommandTable {
                 Option("limit", "n", value: "N", help: "At most so many; default 20"),
                 Option("status", value: "STATUS", help: "Only those that are idle, running, waiting, failed or parked"),
                 Option("query", value: "TEXT", help: "Only those whose title contains the text"),
+                Option("archived", help: "Those that are archived, in place of the others"),
                 Option("after", value: "ID", help: "Go on after this session, the last one of the page before"),
             ],
             help: "List the sessions, newest first",
@@ -166,8 +179,20 @@ enum CommandTable {
             name: "rename", arguments: [session, Argument(name: "TITLE", isRepeated: true)],
             help: "Give a session another title", run: SessionCommands.rename),
         Command(
+            name: "archive", arguments: [session],
+            help: "Put a session away: it is not listed with the others, and still found",
+            details: "A message to it takes it out again.", run: SessionCommands.archive),
+        Command(
+            name: "unarchive", arguments: [session], help: "Take an archived session out again",
+            run: SessionCommands.unarchive),
+        Command(
             name: "delete", arguments: [session], options: [Option("yes", "y", help: "Don't ask")],
-            help: "Delete a session and its log", run: SessionCommands.delete),
+            help: "Delete a session and its log", details: "Its log is moved to the daemon's backups for a while.",
+            run: SessionCommands.delete),
+        Command(
+            name: "undelete", arguments: [session],
+            help: "Bring a deleted session back, as long as it is among the backups",
+            details: "A beginning of its ID is enough; backup --list has them.", run: BackupCommands.undelete),
         Command(
             name: "log", arguments: [session],
             options: [

@@ -11,7 +11,7 @@ enum SessionCommands {
             }
             limit = value
         }
-        var query = ""
+        var query = "&archived=\(invocation.has("archived"))"
         if let status = invocation.options["status"] { query += "&status=\(QueryText.encode(status))" }
         if let text = invocation.options["query"] { query += "&q=\(QueryText.encode(text))" }
         let connection = try await Connection.open(invocation, starts: true)
@@ -23,6 +23,8 @@ enum SessionCommands {
             var answer: JSONObject = ["sessions": .array(sessions)]
             answer["next"] = next.map { JSON($0) }
             output.print(json: .object(answer))
+        } else if sessions.isEmpty, invocation.has("archived") {
+            output.print("No session is archived.\n")
         } else if sessions.isEmpty {
             output.print("No sessions. A first one: codeai-hub new\n")
         } else {
@@ -99,7 +101,30 @@ enum SessionCommands {
             }
         }
         try await connection.call("DELETE", "/sessions/\(id)")
-        if invocation.isJSON { output.print(json: ["deleted": JSON(id)]) } else { output.print("Deleted.\n") }
+        if invocation.isJSON {
+            output.print(json: ["deleted": JSON(id)])
+        } else {
+            output.print(StyledText("Deleted. It comes back with: codeai-hub undelete \(id)\n"))
+        }
+        return .ok
+    }
+
+    @Sendable static func archive(_ invocation: Invocation) async throws(CommandFailure) -> ExitCode {
+        try await archive(invocation, true, "Archived: codeai-hub sessions --archived lists it.\n")
+    }
+
+    @Sendable static func unarchive(_ invocation: Invocation) async throws(CommandFailure) -> ExitCode {
+        try await archive(invocation, false, "It is among the others again.\n")
+    }
+
+    private static func archive(
+        _ invocation: Invocation, _ isArchived: Bool, _ sentence: StyledText
+    ) async throws(CommandFailure) -> ExitCode {
+        let connection = try await Connection.open(invocation, starts: true)
+        let id = try await connection.sessionId(invocation.argument(0))
+        let answer = try await connection.call("PATCH", "/sessions/\(id)", ["archived": JSON(isArchived)])
+        let output = Output(invocation)
+        if invocation.isJSON { output.print(json: answer) } else { output.print(sentence) }
         return .ok
     }
 

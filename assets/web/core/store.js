@@ -161,6 +161,8 @@ class Store {
 
   #put(record) {
     const { messages, ...rest } = record;
+    // Where everybody is told of a change it is left out, which says nothing about it.
+    if (rest.draft === undefined) rest.draft = this.sessions.peek().get(record.id)?.draft ?? null;
     this.sessions.peek().set(record.id, rest);
     this.#moved?.add(record.id);
     this.sessions.touch();
