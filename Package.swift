@@ -114,9 +114,9 @@ let package = Package(
         .executableTarget(
             name: "TestPeer",
             dependencies: [
-                "Base", "CLinux", "EventLoop", "Processes", "HTTP1", "WebSocket", "Server", "HubProtocol", "Providers",
-                "TestSupport",
-                "ProviderClaude",
+                "Base", "CLinux", "Configuration", "EventLoop", "Processes", "HTTP1", "WebSocket", "Server",
+                "HubProtocol",
+                "Providers", "TestSupport", "ProviderClaude",
             ],
             path: "Tests/Peer"),
         .testTarget(name: "BaseTests", dependencies: ["Base", "TestSupport"]),
@@ -133,7 +133,8 @@ let package = Package(
         .testTarget(name: "HTTP1Tests", dependencies: ["HTTP1", "Base", "CZlib", "TestSupport"]),
         .testTarget(name: "WebSocketTests", dependencies: ["WebSocket", "Base", "TestSupport"]),
         .testTarget(name: "HubProtocolTests", dependencies: ["HubProtocol", "JSON", "Base", "TestSupport"]),
-        .testTarget(name: "ConfigurationTests", dependencies: ["Configuration", "JSON", "Base", "TestSupport"]),
+        .testTarget(
+            name: "ConfigurationTests", dependencies: ["Configuration", "JSON", "Base", "TestSupport", "TestPeer"]),
         .testTarget(
             name: "EventLogTests",
             dependencies: ["EventLog", "HubProtocol", "JSON", "Base", "EventLoop", "TestSupport"]),

@@ -55,6 +55,8 @@ package final class StreamHub: SessionObserver {
     private var connections: [ObjectIdentifier: WebSocketConnection] = [:]
     private var nextClient = 1
     package private(set) var framesEncoded = 0
+    /// `core:state`, as long as nothing has been told since.
+    private var stateNow: OutgoingFrame?
     /// Told of clients that come and go.
     package var onClient: (_ client: ClientIdentity, _ isHere: Bool) -> Void = { _, _ in }
 
@@ -134,13 +136,24 @@ package final class StreamHub: SessionObserver {
     package func broadcast(
         _ type: String, sessionId: String? = nil, _ payload: JSONObject, isEphemeral: Bool = false
     ) {
+        stateNow = nil
         guard !feeds.isEmpty else { return }
         let frame = makeFrame(type, sessionId: sessionId, payload)
         for feed in feeds where feed.wantsRecord(of: sessionId) { feed.sink.send(frame, isEphemeral: isEphemeral) }
     }
 
-    /// The first frame of every connection.
+    /// The first frame of every connection. All who come in one turn of the loop share it, up to the next frame that is
+    /// told to everybody: after a restart all come at once, and making it takes longer than anything else they ask for.
     func stateFrame() -> OutgoingFrame {
+        if let stateNow { return stateNow }
+        let frame = makeStateFrame()
+        stateNow = frame
+        // What changes without being told is in the next turn's.
+        loop.atEndOfTurn(.flush) { [weak self] in self?.stateNow = nil }
+        return frame
+    }
+
+    private func makeStateFrame() -> OutgoingFrame {
         var sessions: [JSON] = []
         var pending: [JSON] = []
         var open: [JSON] = []
@@ -186,6 +199,7 @@ package final class StreamHub: SessionObserver {
     package func sessionChanged(_ session: Session) { broadcastRecord("session:update", session) }
 
     private func broadcastRecord(_ type: String, _ session: Session) {
+        stateNow = nil
         guard !feeds.isEmpty else { return }
         var record = service.record(of: session.shown)
         record["messages"] = []
@@ -198,6 +212,7 @@ package final class StreamHub: SessionObserver {
     }
 
     package func session(_ session: Session, committed events: [CommittedEvent]) {
+        stateNow = nil
         guard !feeds.isEmpty else { return }
         let sessionId = session.id
         framesEncoded += events.count
@@ -212,6 +227,7 @@ package final class StreamHub: SessionObserver {
     }
 
     package func session(_ session: Session, streamed chunk: StreamChunk) {
+        stateNow = nil
         guard !feeds.isEmpty else { return }
         framesEncoded += 1
         let frame = OutgoingFrame("stream:chunk", text: FrameText(chunk, timestamp: .now), encoder: encoder)

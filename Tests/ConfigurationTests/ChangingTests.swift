@@ -261,32 +261,11 @@ private func set(_ text: String, _ path: String, _ value: JSON?) -> String {
 
     // MARK: Older versions
 
-    /// What a future version could look like.
-    private static let chain = MigrationChain([
-        ConfigurationMigration([
-            .rename("limits.clients", to: "limits.maxClients"), .remove("log.colour"),
-            .rename("providers.*.engine", to: "providers.*.model"),
-        ]),
-        ConfigurationMigration([
-            .convert("lifecycle.idleShutdown") { JSON(($0.doubleValue ?? 0) * 60) }
-        ]),
-    ])
-
     @Test func anOlderFileIsBroughtUpToDate() throws {
-        let old = """
-            {
-              "//": "mine",
-              "schemaVersion": 1,
-              "limits": {"clients": 9},
-              "log": {"colour": true, "level": "warn"},
-              "lifecycle": {"idleShutdown": 2},
-              "providers": {"a": {"engine": "m"}, "b": {"model": "new", "engine": "old"}}
-            }
-
-            """
+        let old = MigrationChain.trialFile
         try write(old)
         let loaded = try Configuration.load(
-            path: path, environment: [:], backups: folder.path + "/backups", chain: Self.chain)
+            path: path, environment: [:], backups: folder.path + "/backups", chain: .trial)
         #expect(loaded.configuration.limits.maxClients == 9)
         #expect(loaded.configuration.lifecycle.idleShutdown == 120)
         #expect(loaded.configuration.providers["a"]?.model == "m")
@@ -296,7 +275,7 @@ private func set(_ text: String, _ path: String, _ value: JSON?) -> String {
         // Once.
         let rewritten = text
         let again = try Configuration.load(
-            path: path, environment: [:], backups: folder.path + "/backups", chain: Self.chain)
+            path: path, environment: [:], backups: folder.path + "/backups", chain: .trial)
         #expect(again.backup == nil)
         #expect(again.configuration == loaded.configuration)
         #expect(text == rewritten)
@@ -304,14 +283,14 @@ private func set(_ text: String, _ path: String, _ value: JSON?) -> String {
 
     @Test func stepsBeginAtTheFilesVersion() throws {
         let configuration = try Configuration.parse(
-            Array(#"{"schemaVersion":2,"lifecycle":{"idleShutdown":1}}"#.utf8), source: "c", chain: Self.chain)
+            Array(#"{"schemaVersion":2,"lifecycle":{"idleShutdown":1}}"#.utf8), source: "c", chain: .trial)
         #expect(configuration.lifecycle.idleShutdown == 60)
         #expect(throws: ConfigurationError.self) {
             try Configuration.parse(
-                Array(#"{"schemaVersion":2,"limits":{"clients":1}}"#.utf8), source: "c", chain: Self.chain)
+                Array(#"{"schemaVersion":2,"limits":{"clients":1}}"#.utf8), source: "c", chain: .trial)
         }
         let error = #expect(throws: ConfigurationError.self) {
-            try Configuration.parse(Array("{\"schemaVersion\":4}".utf8), source: "c", chain: Self.chain)
+            try Configuration.parse(Array("{\"schemaVersion\":4}".utf8), source: "c", chain: .trial)
         }
         #expect(error?.description.contains("reads 3 at most") == true)
     }
@@ -320,7 +299,7 @@ private func set(_ text: String, _ path: String, _ value: JSON?) -> String {
         try write("{\n\"schemaVersion\":1,\n\"limits\":{\"clients\":\"x\"}}")
         let before = text
         let error = #expect(throws: ConfigurationError.self) {
-            try Configuration.load(path: path, environment: [:], backups: folder.path + "/backups", chain: Self.chain)
+            try Configuration.load(path: path, environment: [:], backups: folder.path + "/backups", chain: .trial)
         }
         #expect(error?.problems.first?.key == "limits.maxClients")
         #expect(text == before)
@@ -331,7 +310,7 @@ private func set(_ text: String, _ path: String, _ value: JSON?) -> String {
         try write("{\"schemaVersion\":1}")
         try Data().write(to: URL(fileURLWithPath: folder.path + "/backups"))
         #expect(throws: ConfigurationError.self) {
-            try Configuration.load(path: path, environment: [:], backups: folder.path + "/backups", chain: Self.chain)
+            try Configuration.load(path: path, environment: [:], backups: folder.path + "/backups", chain: .trial)
         }
         #expect(text == "{\"schemaVersion\":1}")
     }

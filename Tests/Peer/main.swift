@@ -8,6 +8,7 @@ case "descriptor-limit": try DescriptorLimit.run()
 case "serve": try PlainServer.run(arguments: Array(CommandLine.arguments.dropFirst(2)))
 case "claude": try ClaudeHost.run(arguments: Array(CommandLine.arguments.dropFirst(2)))
 case "models": FakeModels.run()
+case "migrate": try Migrator.run(arguments: Array(CommandLine.arguments.dropFirst(2)))
 default:
     exit(2)
 }

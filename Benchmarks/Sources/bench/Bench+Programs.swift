@@ -103,6 +103,35 @@ extension Bench {
             ] + arguments, core: 1)
     }
 
+    /// Requests and stream clients while the daemon restarts again and again. Nothing may be refused, lost or doubled,
+    /// or there is no result.
+    func restart() throws {
+        let restarts = options.isQuick ? 5 : 20
+        let work = "64 streams, 8 sessions, 1000 requests/s"
+        for run in 1...options.runs {
+            progress("\(suite): \(work), run \(run) of \(options.runs)")
+            waitForQuiet()
+            let home = try Home()
+            defer { home.remove() }
+            let server = try Server(daemonOn: home)
+            defer { server.stop() }
+            do {
+                results.add(
+                    try measure(
+                        binary("load"),
+                        [
+                            "restart", "--port", "\(server.port)", "--pid", "\(server.pid)", "--workspace",
+                            home.folder.path, "--sessions", "8", "--clients", "64", "--rate", "1000", "--restarts",
+                            "\(restarts)", "--seed", "\(run)",
+                        ], core: 1),
+                    suite: suite, work: work, server: "daemon")
+            } catch {
+                results.add(problem: "\(suite), \(work): \(error)")
+                break
+            }
+        }
+    }
+
     func log() throws {
         // A file system in memory would make the sync of power mode look free.
         for durability in ["process", "power"] {

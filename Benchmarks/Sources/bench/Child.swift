@@ -25,11 +25,20 @@ final class Child {
         posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDWR, 0)
         posix_spawn_file_actions_adddup2(&actions, output ?? 0, 1)
         if let errors { posix_spawn_file_actions_adddup2(&actions, errors, 2) }
+        // Those that this program takes from a queue are ignored by it, and a program inherits that.
+        var attributes = posix_spawnattr_t()
+        posix_spawnattr_init(&attributes)
+        defer { posix_spawnattr_destroy(&attributes) }
+        var handled = sigset_t()
+        sigemptyset(&handled)
+        for signal in [SIGINT, SIGTERM, SIGHUP] { sigaddset(&handled, signal) }
+        posix_spawnattr_setsigdefault(&attributes, &handled)
+        posix_spawnattr_setflags(&attributes, Int16(POSIX_SPAWN_SETSIGDEF))
         let words = (canPin ? ["/usr/bin/taskset", "-c", "\(core)"] : []) + [program] + arguments
         var argv = words.map { strdup($0) } + [nil]
         defer { for pointer in argv { free(pointer) } }
         var pid: pid_t = 0
-        let error = posix_spawn(&pid, words[0], &actions, nil, &argv, environ)
+        let error = posix_spawn(&pid, words[0], &actions, &attributes, &argv, environ)
         guard error == 0 else { throw Problem("cannot start \(program): \(String(cString: strerror(error)))") }
         self.pid = pid
         running.withLock { _ = $0.insert(pid) }

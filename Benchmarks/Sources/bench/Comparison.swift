@@ -74,6 +74,7 @@ private let limits:
         ("crash told", "pipe", "claude, killed 20 times, 5 clients", "daemon", "maxUs", 100_000, 1e-3, "ms"),
         ("crash told", "pipe", "acp, killed 20 times, 5 clients", "daemon", "maxUs", 100_000, 1e-3, "ms"),
         ("crash told", "pipe", "codex, killed 20 times, 5 clients", "daemon", "maxUs", 100_000, 1e-3, "ms"),
+        ("restart gap", "restart", "64 streams, 8 sessions, 1000 requests/s", "daemon", "gapMaxMs", 300, 1, "ms"),
         ("idle RSS", "start", "10 sessions of 100 KB, with its index", "daemon", "rssSettled", 25e6, 1e-6, "MB"),
     ]
 

@@ -81,6 +81,16 @@ let allSuites: [Suite] = [
             Column("RSS later MB", "rssSettled", scale: 1e-6, digits: 1),
         ], run: { try $0.start() }),
     Suite(
+        name: "restart", title: "Restarts under load",
+        columns: [
+            Column("restarts", "restarts"), Column("requests/s", "requestsPerSecond"),
+            Column("p50 ms", "requestP50Ms", digits: 2), Column("p99 ms", "requestP99Ms", digits: 1),
+            Column("worst ms", "requestMaxMs", digits: 1), Column("deliveries", "deliveries"),
+            Column("gap p50 ms", "gapP50Ms", digits: 1), Column("gap p99 ms", "gapP99Ms", digits: 1),
+            Column("gap worst ms", "gapMaxMs", digits: 1), Column("tried in ms", "triedP50Ms", digits: 1),
+            Column("load CPU", "loadCpu", digits: 2), Column("RSS MB", "rss", scale: 1e-6, digits: 1),
+        ], run: { try $0.restart() }),
+    Suite(
         name: "home", title: "A home of many sessions",
         columns: [
             Column("median ms", "ms", digits: 2), Column("worst ms", "worstMs", digits: 1),

@@ -18,6 +18,10 @@ int connect_blocking(int port);
 // Starts a connect; the socket becomes writable when it is through.
 int connect_begin(int port);
 
+// The body of the answer, good until the next call; anything but success ends the program.
+const char *call(int port, const char *method, const char *path, const char *body);
+void new_session(int port, const char *provider, const char *workspace, char id[64]);
+
 void run_http(void);
 void run_streams(void);
 void run_idle(void);
@@ -26,5 +30,6 @@ void run_coldstart(int argc, char **argv);
 void run_sample(void);
 void run_pipe(void);
 void run_crash(void);
+void run_restart(void);
 
 #endif

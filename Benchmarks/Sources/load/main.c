@@ -60,6 +60,7 @@ int main(int argc, char **argv) {
   else if (strcmp(mode, "sample") == 0) run_sample();
   else if (strcmp(mode, "pipe") == 0) run_pipe();
   else if (strcmp(mode, "crash") == 0) run_crash();
-  else bench_fail("usage: load http|ws|idle|cycles|coldstart|sample|pipe|crash [options]; see Benchmarks/README.md");
+  else if (strcmp(mode, "restart") == 0) run_restart();
+  else bench_fail("usage: load http|ws|idle|cycles|coldstart|sample|pipe|crash|restart [options]; see Benchmarks/README.md");
   return 0;
 }

@@ -22,13 +22,15 @@ void stream_loop_init(struct stream_loop *loop, struct target target, long count
 }
 
 void stream_loop_connect(struct stream_loop *loop) {
-  while (loop->started < loop->wanted && loop->started - loop->open < loop->at_once) {
-    struct stream *stream = &loop->streams[loop->started++];
-    stream->fd = connect_begin(loop->target.port);
-    stream->state = stream_connecting;
-    struct epoll_event event = {.events = EPOLLOUT, .data.ptr = stream};
-    epoll_ctl(loop->epoll, EPOLL_CTL_ADD, stream->fd, &event);
-  }
+  while (loop->started < loop->wanted && loop->started - loop->open < loop->at_once)
+    stream_begin(loop, &loop->streams[loop->started++]);
+}
+
+void stream_begin(struct stream_loop *loop, struct stream *stream) {
+  stream->fd = connect_begin(loop->target.port);
+  stream->state = stream_connecting;
+  struct epoll_event event = {.events = EPOLLOUT, .data.ptr = stream};
+  epoll_ctl(loop->epoll, EPOLL_CTL_ADD, stream->fd, &event);
 }
 
 static void send_upgrade(struct stream_loop *loop, struct stream *stream) {
@@ -55,10 +57,16 @@ void stream_close(struct stream_loop *loop, struct stream *stream) {
 }
 
 // A frame from a client is masked; a key of zero leaves the bytes as they are.
-static void send_control(struct stream *stream, uint8_t opcode, const uint8_t *payload, uint8_t length) {
-  uint8_t frame[2 + 4 + 125] = {(uint8_t)(0x80 | opcode), (uint8_t)(0x80 | length)};
-  memcpy(frame + 6, payload, length);
-  send(stream->fd, frame, 6 + (size_t)length, MSG_NOSIGNAL);
+void stream_send(struct stream *stream, uint8_t opcode, const void *payload, size_t length) {
+  uint8_t frame[2 + 2 + 4 + 8192] = {(uint8_t)(0x80 | opcode), (uint8_t)(0x80 | (length < 126 ? length : 126))};
+  size_t head = length < 126 ? 6 : 8;
+  if (length > 8192) bench_fail("a frame of %zu bytes", length);
+  if (length >= 126) {
+    frame[2] = (uint8_t)(length >> 8);
+    frame[3] = (uint8_t)length;
+  }
+  memcpy(frame + head, payload, length);
+  send(stream->fd, frame, head + length, MSG_NOSIGNAL);
 }
 
 // The publisher's clock stands after "@T" in 19 digits. Pieces that came together may be one message.
@@ -101,10 +109,11 @@ static void begin_frame(struct stream_loop *loop, struct stream *stream, const u
 }
 
 static void end_frame(struct stream_loop *loop, struct stream *stream) {
-  if (stream->opcode == 9) send_control(stream, 10, stream->control, stream->control_held);
+  if (stream->opcode == 9) stream_send(stream, 10, stream->control, stream->control_held);
   if (stream->opcode == 8) {
     int code = stream->control_held >= 2 ? stream->control[0] << 8 | stream->control[1] : 1005;
-    if (!loop->on_close)
+    if (loop->on_goodbye) loop->on_goodbye(loop, stream, code);
+    else if (!loop->on_close)
       bench_fail("the server closed a stream: %d %.*s", code, stream->control_held > 2 ? stream->control_held - 2 : 0,
                  (const char *)stream->control + 2);
   }

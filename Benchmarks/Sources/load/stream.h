@@ -32,17 +32,22 @@ struct stream_loop {
   // With `latency`: each whole message. Whoever sets it looks for timestamps itself.
   void (*on_message)(struct stream_loop *loop, struct stream *stream, const uint8_t *payload, size_t length);
   void (*on_close)(struct stream_loop *loop, struct stream *stream);
+  // The server's close frame. The stream may be closed only after the turn.
+  void (*on_goodbye)(struct stream_loop *loop, struct stream *stream, int code);
 };
 
 void stream_loop_init(struct stream_loop *loop, struct target target, long count, bool deflate, bool latency);
 // Connects the next streams, at most `at_once` of them on their way at a time.
 void stream_loop_connect(struct stream_loop *loop);
+// Connects a stream that was closed anew.
+void stream_begin(struct stream_loop *loop, struct stream *stream);
 // Waits once, at most so long, and handles what came. How many events there were.
 int stream_loop_turn(struct stream_loop *loop, int milliseconds);
 // Turns until all streams are open.
 void stream_loop_open_all(struct stream_loop *loop);
 // Records the age of each timestamp in a message.
 void stream_take_latencies(struct stream_loop *loop, const uint8_t *payload, size_t length);
+void stream_send(struct stream *stream, uint8_t opcode, const void *payload, size_t length);
 void stream_close(struct stream_loop *loop, struct stream *stream);
 
 #endif

@@ -7,6 +7,9 @@ import Testing
 /// The daemon is killed at random moments of everything that changes files. What it answered is so afterwards, whatever
 /// it didn't answer is so or isn't, and nothing is there by halves.
 @Suite(.timeLimit(.minutes(30))) struct KillRoundTests {
+    /// What the daemon itself is at when it is killed; clients ask all the time.
+    private enum Phase: CaseIterable { case work, end, restart, start }
+
     @Test func whatWasAnsweredIsSo() throws {
         let rounds = environmentNumber("KILL_ROUNDS", default: 12)
         let seed = UInt64(environmentNumber("KILL_SEED", default: Int.random(in: 1..<1 << 40)))
@@ -16,45 +19,89 @@ import Testing
         daemon.keepPort()
         let template = try ImportTemplate(daemon)
         let workers = (0..<3).map { KillWorker(daemon, template, seed: seed &+ UInt64($0), runsTurns: $0 == 0) }
-        var slowestStart = Duration.zero
-        var startTimes: [Duration] = []
+        // How long these take here, so that kills come in the middle of them.
+        var startTimes = [try time { try daemon.restart() }]
+        let restartTime = try time { try daemon.restartItself(graceMs: 0) }
+        var phases: [Phase: Int] = [:]
+        var succeeded = 0
         for round in 0..<rounds {
+            let phase = Phase.allCases[round % Phase.allCases.count]
+            phases[phase, default: 0] += 1
             let isOver = Lock(false)
             let running = workers.map { worker in Later { worker.work { isOver.withLock { $0 } } } }
             usleep(UInt32.random(in: 5_000...400_000, using: &random))
-            if round % 3 == 2 {
+            let instance = instanceId(of: daemon)
+            var asker: Later<Bool>?
+            if phase == .end {
                 // In the middle of a polite end: logs are closed, the index is written.
                 Glibc.kill(daemon.pid, SIGTERM)
                 usleep(UInt32.random(in: 0...60_000, using: &random))
+            } else if phase == .restart {
+                asker = Later { (try? daemon.http("POST", "/api/v1/core/restart", ["graceMs": 0]))?.status == 202 }
+                usleep(UInt32.random(in: 0...restartTime.microseconds, using: &random))
             }
             try daemon.kill()
+            if phase == .restart, instanceId(of: daemon) != instance { succeeded += 1 }
             isOver.withLock { $0 = true }
             for worker in running { _ = try #require(worker.value(within: 30), "a worker doesn't end") }
-            let started = ContinuousClock.now
-            try daemon.start()
-            startTimes.append(ContinuousClock.now - started)
-            slowestStart = max(slowestStart, startTimes.last ?? .zero)
+            if let asker {
+                let hasEnded = asker.value(within: 30) != nil
+                #expect(hasEnded, "a request doesn't end")
+            }
+            if phase == .start {
+                // Twice in a row: what the first was about to mend is the second's.
+                for _ in 0..<2 {
+                    let exit = try daemon.startAndKill(
+                        after: UInt32.random(in: 0...startTimes[0].microseconds, using: &random))
+                    #expect(exit.code == -SIGKILL, "seed \(seed), round \(round): \(exit)")
+                }
+            }
+            startTimes.append(try time { try daemon.start() })
             for worker in workers {
                 if let problem = try worker.check() {
-                    Issue.record("seed \(seed), round \(round): \(problem)")
+                    Issue.record("seed \(seed), round \(round), killed at \(phase): \(problem)")
                     return
                 }
             }
             let names = try FileManager.default.contentsOfDirectory(atPath: daemon.home + "/sessions")
             #expect(!names.contains { $0.hasSuffix(".part") || $0.hasSuffix(".new") })
         }
-        let counts = workers.reduce(into: [KillOperation: Int]()) { $0.merge($1.done) { $0 + $1 } }
-        let text = counts.sorted { $0.key.rawValue < $1.key.rawValue }.map { "\($0.value) \($0.key)" }
+        let answered = workers.reduce(into: [KillOperation: Int]()) { $0.merge($1.done) { $0 + $1 } }
+        let cut = workers.reduce(into: [KillOperation: Int]()) { $0.merge($1.cut) { $0 + $1 } }
         startTimes.sort()
+        let slowest = startTimes.last ?? .zero
         print(
             """
-            kill rounds: seed \(seed): \(rounds) kills, answered: \(text.joined(separator: ", ")): 0 lost; up again after \
-            \(startTimes[startTimes.count / 2]) (median), \(slowestStart) (slowest)
+            kill rounds: seed \(seed): \(rounds) kills, \(phases[.end] ?? 0) of them while the daemon ended, \
+            \(phases[.restart] ?? 0) while it restarted (\(succeeded) of these hit the successor), and \
+            \((phases[.start] ?? 0) * 2) more while it started; answered: \(text(answered)); cut off: \(text(cut)): \
+            0 lost, 0 doubled; up again after \(startTimes[startTimes.count / 2]) (median), \(slowest) \
+            (slowest)
             """)
-        #expect(KillOperation.allCases.allSatisfy { counts[$0, default: 0] > 0 || rounds < 10 })
+        #expect(KillOperation.allCases.allSatisfy { answered[$0, default: 0] > 0 || rounds < 10 })
         // Not a benchmark: how long it takes on a busy machine is in doc/faults.md.
-        #expect(slowestStart < .seconds(10))
+        #expect(slowest < .seconds(10))
     }
+
+    private func time(_ body: () throws -> Void) rethrows -> Duration {
+        let begin = ContinuousClock.now
+        try body()
+        return ContinuousClock.now - begin
+    }
+
+    private func text(_ counts: [KillOperation: Int]) -> String {
+        counts.sorted { $0.key.rawValue < $1.key.rawValue }.map { "\($0.value) \($0.key)" }.joined(separator: ", ")
+    }
+
+    /// Of the daemon that was ready last.
+    private func instanceId(of daemon: TestDaemon) -> String? {
+        let text = daemon.folder.read("hub/core/endpoint.json")
+        return text.flatMap { try? JSON.parse($0) }?["instanceId"]?.stringValue
+    }
+}
+
+extension Duration {
+    fileprivate var microseconds: UInt32 { UInt32(self / .microseconds(1)) }
 }
 
 /// What is under way when the daemon is killed. One more is a case here, and what is done and expected in `KillWorker`.
@@ -95,7 +142,9 @@ final class KillWorker: @unchecked Sendable {
     private var random: SeededGenerator
     private var known: [String: Known] = [:]
     private var lastMessage = 0
+    /// How many of each were answered, and of how many nobody knows because the daemon was killed.
     private(set) var done: [KillOperation: Int] = [:]
+    private(set) var cut: [KillOperation: Int] = [:]
 
     init(_ daemon: TestDaemon, _ template: ImportTemplate, seed: UInt64, runsTurns: Bool) {
         self.daemon = daemon
@@ -108,7 +157,10 @@ final class KillWorker: @unchecked Sendable {
         while !isOver() {
             let operation = KillOperation.allCases.randomElement(using: &random) ?? .append
             // An answer that doesn't come is the point of it: the daemon was killed.
-            guard let isDone = try? carryOut(operation) else { return }
+            guard let isDone = try? carryOut(operation) else {
+                cut[operation, default: 0] += 1
+                return
+            }
             if isDone { done[operation, default: 0] += 1 }
         }
     }

@@ -92,6 +92,13 @@ package final class TestDaemon: @unchecked Sendable {
         return try waitForExit(within: limit)
     }
 
+    /// Starts the daemon and kills it, however far it has come by then.
+    package func startAndKill(after microseconds: UInt32) throws -> Exit {
+        _ = try spawn()
+        usleep(microseconds)
+        return try kill()
+    }
+
     /// The next starts ask for the port the daemon has now.
     package func keepPort() { environment["CORE_PORT"] = String(port) }
 
@@ -142,10 +149,11 @@ package final class TestDaemon: @unchecked Sendable {
     // MARK: Ending
 
     /// Ends the daemon like a power cut for the process: SIGKILL, then waits until it is gone.
-    package func kill() throws {
+    @discardableResult
+    package func kill() throws -> Exit {
         rememberDescendants()
         Glibc.kill(pid, SIGKILL)
-        _ = try waitForExit(within: .seconds(10))
+        return try waitForExit(within: .seconds(10))
     }
 
     /// Asks the daemon to end, and waits for it.
