@@ -57,6 +57,8 @@ class Store {
   route = route;
   selected = selected;
   transcripts = new TranscriptShelf(this);
+  /** Ids of sessions that were deleted while this page was here. */
+  deleted = new Set();
   #singles = new Map();
   #after = undefined;
   /** The records in their order, and the ids of those that have changed since: most changes concern one of thousands. */
@@ -164,6 +166,7 @@ class Store {
     // Where everybody is told of a change it is left out, which says nothing about it.
     if (rest.draft === undefined) rest.draft = this.sessions.peek().get(record.id)?.draft ?? null;
     this.sessions.peek().set(record.id, rest);
+    this.deleted.delete(record.id);
     this.#moved?.add(record.id);
     this.sessions.touch();
     const single = this.#singles.get(record.id);
@@ -171,6 +174,7 @@ class Store {
   }
 
   #remove(id) {
+    this.deleted.add(id);
     const isKnown = this.sessions.peek().delete(id);
     this.#moved?.add(id);
     this.sessions.touch();

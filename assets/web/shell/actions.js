@@ -104,15 +104,23 @@ export async function remove(record) {
     toast(t("shell.deletedNotice", { title: titleOf(record) }), {
       action: {
         label: t("shell.undo"),
-        run: () => attempt(async () => {
-          store.take(await connection.api("POST", `${path(record.id)}/undelete`));
-          if (wasSelected) navigate(sessionHref(record.id));
-        }),
+        run: async () => {
+          if (await undelete(record.id) && wasSelected) navigate(sessionHref(record.id));
+        },
       },
       timeout: 15_000,
     });
   });
 }
+
+/** Brings a deleted session back, as long as the daemon has its backup. */
+export const undelete = (id) => attempt(async () => {
+  try {
+    store.take(await connection.api("POST", `${path(id)}/undelete`));
+  } catch (error) {
+    throw error.status === 404 ? new Error(t("shell.undeleteGone")) : error;
+  }
+});
 
 /** A copy that goes on by itself, up to the event `atSeq` or to the end. */
 export const fork = (record, atSeq) => attempt(async () => {

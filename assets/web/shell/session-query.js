@@ -20,6 +20,7 @@ export const hits = signal({ results: [], isLoading: false });
 
 const page = 100;
 const typingPause = 180;
+const indexingPause = 1500;
 
 /** Where the pages of a filter stand, by its query. */
 const feeds = new Map();
@@ -128,7 +129,7 @@ let asked = 0;
 
 async function search(query, after) {
   const number = ++asked;
-  hits.value = { ...(after ? hits.peek() : { results: [] }), isLoading: true, error: null };
+  hits.value = { ...(after || hits.peek().indexing ? hits.peek() : { results: [] }), isLoading: true, error: null };
   try {
     const answer = await connection.send("search", { q: query, limit: 30, ...(after ? { after } : {}) });
     if (number !== asked) return;
@@ -137,6 +138,8 @@ async function search(query, after) {
       results: [...before, ...answer.results.filter((hit) => hit.kind !== "title")], next: answer.next ?? null, isLoading: false,
       indexing: answer.indexing ?? null, timedOut: answer.timedOut ?? false, error: null,
     };
+    // What is being read meanwhile is found a moment later.
+    if (answer.indexing && !after) setTimeout(() => { if (number === asked) search(query); }, indexingPause);
   } catch (error) {
     if (number === asked) hits.value = { results: [], isLoading: false, error };
   }

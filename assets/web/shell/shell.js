@@ -21,7 +21,7 @@ import { providersView } from "../views/providers.js";
 import { settingsView } from "../views/settings.js";
 import { usageView } from "../views/usage.js";
 import { redeemTicket, refusedPage } from "./access.js";
-import { sessionItems } from "./actions.js";
+import { sessionItems, undelete } from "./actions.js";
 import { banner } from "./banner.js";
 import { helpDialog } from "./help.js";
 import { homeView } from "./home.js";
@@ -217,12 +217,17 @@ function sessionView(id) {
 
 /** A session that is not known here: it is asked for, and when the daemon doesn't know it either, that is said. */
 function missing(id) {
-  const element = h("div", { class: "notice-page view" }, h("p", { class: "hint", role: "status" }, t("shell.loading")));
+  const element = h("div", { class: "notice-page view", tabIndex: -1 });
+  const say = (text, ...more) => replace(element,
+    h("h1", { class: "notice-title" }, icon("warning", { size: 24 }), t("shell.missing.title")), h("p", null, text),
+    h("div", { class: "actions" }, button(t("shell.missing.back"), () => navigate("#/"), { kind: "primary" }), more));
+  if (store.deleted.has(id)) {
+    say(t("shell.missing.deleted"), button(t("shell.undo"), () => undelete(id)));
+    return { element };
+  }
+  replace(element, h("p", { class: "hint", role: "status" }, t("shell.loading")));
   store.fetchSession(id).catch((error) => {
-    replace(element,
-      h("h1", { class: "notice-title" }, icon("warning", { size: 24 }), t("shell.missing.title")),
-      h("p", null, error.code === "session_not_found" || error.status === 404 ? t("shell.missing.text") : visible(error.message, 400)),
-      h("div", null, button(t("shell.missing.back"), () => navigate("#/"), { kind: "primary" })));
+    say(error.status === 404 || error.status === 400 ? t("shell.missing.text") : visible(error.message, 400));
   });
   return { element };
 }
