@@ -131,7 +131,7 @@ class Store {
     this.isLoadingSessions.value = true;
     try {
       const after = this.#after === undefined ? "" : `&after=${encodeURIComponent(this.#after)}`;
-      const page = await connection.api("GET", `/sessions?limit=${sessionsPage}${after}`);
+      const page = await connection.api("GET", `/sessions?archived=false&limit=${sessionsPage}${after}`);
       batch(() => {
         for (const record of page.sessions) if (!this.sessions.peek().has(record.id)) this.#put(record);
         this.#after = page.next;
@@ -254,10 +254,12 @@ class Store {
   #state(payload) {
     const isSame = this.core.peek()?.instanceId === payload.core.instanceId;
     this.core.value = payload.core;
-    // Older ones that were loaded before stay: what happened to them meanwhile comes when they are looked at.
+    // Older ones that were loaded before stay; one that should be among the newest and isn't was deleted meanwhile.
     const shown = new Set(payload.sessions.map((record) => record.id));
     const isWhole = payload.sessionsOmitted === 0;
-    const kept = isWhole ? [] : [...this.sessions.peek()].filter(([id]) => !shown.has(id));
+    const newest = payload.settings?.stream?.snapshotSessions ?? 100;
+    const since = payload.sessions.length >= newest ? payload.sessions.map((record) => record.updatedAt).sort().at(-newest) : "";
+    const kept = isWhole ? [] : [...this.sessions.peek()].filter(([id, record]) => !shown.has(id) && (record.archived || record.updatedAt < since));
     this.#moved = null;
     this.sessions.replaceAll(kept);
     for (const record of payload.sessions) this.#put(record);
