@@ -1,16 +1,17 @@
 #!/usr/bin/env bash
-# Builds and runs the fuzz targets in Fuzz/: scripts/fuzz.sh [--seconds N] [--runs N] [--seed N] [TARGET...]
+# Builds and runs the fuzz targets in Fuzz/: scripts/fuzz.sh [--seconds N] [--runs N] [--seed N] [--build] [TARGET...]
 #
 # Without targets: all of them. Each runs N seconds (default 60) on one core, from the seeds in Fuzz/Corpus/<target>;
 # what it learns stays in Fuzz/.build/corpus/<target>. With --runs it tries so many inputs instead, however long that
 # takes, and learns from the seeds alone: with a --seed, always the same ones. A finding ends with status 1 and is kept
-# in Fuzz/.build/findings/<target>: fix it, and keep it as a unit test.
+# in Fuzz/.build/findings/<target>: fix it, and keep it as a unit test. With --build they are built and not run.
 set -euo pipefail
 # shellcheck source=scripts/lib.sh
 source "$(dirname "$0")/lib.sh"
 
 seconds=60
 runs=
+build_only=false
 # 0: a new one each time.
 seed=0
 targets=()
@@ -31,6 +32,7 @@ while (($#)); do
             seed=$2
             shift
             ;;
+        --build) build_only=true ;;
         -h | --help)
             sed -n '2,7s/^# \{0,1\}//p' "$0"
             exit 0
@@ -57,6 +59,7 @@ for target in "${targets[@]}"; do
     swift build -c release --product "$target" -Xswiftc -sanitize=fuzzer,address >&2
     bin=$(swift build -c release --show-bin-path)
     swiftc -sanitize=fuzzer,address -use-ld=lld "$bin/lib$target.a" -lz -lcrypto -o "$bin/$target"
+    ! $build_only || continue
     if [[ -n $runs ]]; then
         learnt=$(mktemp -d)
         bound=(-runs="$runs")

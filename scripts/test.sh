@@ -22,6 +22,9 @@ passed=0 failed=0 broken=()
 # What a step prints is kept beside its result, so that the end of the run can tell what went wrong in it.
 output() { printf '%s/%s.log' "$results" "${1// /-}"; }
 
+# The same for what is built beside the tests.
+beside() { output "beside $1" | sed 's/\.log$//'; }
+
 # step NAME COMMAND...: a step that isn't made of counted tests; it counts as one check.
 step() {
     local name=$1 start=$SECONDS
@@ -95,10 +98,34 @@ finish() {
     exit
 }
 
-# As the programs are shipped: with optimisation the compiler sees other modules' members, and so other mistakes.
+# What is only built, or built to be run later: one after the other, each with its output and its status in files.
+builds() {
+    # As the programs are shipped: with optimisation the compiler sees other modules' members, and so other mistakes.
+    build "release build" swift build -c release --scratch-path .build/release-check --product codeai-hub-core
+    build "release build of the tool" swift build -c release --scratch-path .build/release-check --product codeai-hub
+    # A package of its own, which nothing else here would build: only so does it keep up with what it measures.
+    build "benchmarks build" swift build --package-path Benchmarks
+    $quick && return
+    build "fuzzing build" scripts/fuzz.sh --build
+    # Its objects differ from the plain build's: a folder of its own keeps both warm.
+    build "build with AddressSanitizer" swift build --build-tests --sanitize address --scratch-path .build/asan
+}
+
+build() {
+    local name=$1 status=0
+    shift
+    "$@" >"$(beside "$name").log" 2>&1 || status=$?
+    printf '%d\n' "$status" >"$(beside "$name").status"
+}
+
+# built NAME: waits until it is, and shows what went wrong.
 # shellcheck disable=SC2317  # called by step
-build_release() {
-    swift build -c release --product codeai-hub-core && swift build -c release --product codeai-hub
+built() {
+    local file
+    file=$(beside "$1")
+    while [[ ! -s $file.status ]] && kill -0 "$builder" 2>/dev/null; do sleep 1; done
+    tail -n 60 "$file.log"
+    [[ $(cat "$file.status") == 0 ]]
 }
 
 # It prints what to export; an assignment, unlike a plain $(...), passes its failure on.
@@ -110,20 +137,30 @@ install_tools() {
 
 scripts/setup.sh --test
 mkdir -p "$results"
+rm -f "$results"/beside-*
 step "test tools" install_tools
 step "lint" scripts/lint.sh
 step "build" swift build --build-tests --explicit-target-dependency-import-check error
 # Without a build the rest would only repeat its errors.
 [[ " ${broken[*]-} " != *" build "* ]] || finish
 
-step "release build" build_release
-# A package of its own, which nothing else here would build: only so does it keep up with what it measures.
-step "benchmarks build" swift build --package-path Benchmarks
-
 # What tests hear and say is kept, and checked after them.
 export CODEAI_HUB_TEST_RECORDINGS=$results/recordings
 rm -rf "$CODEAI_HUB_TEST_RECORDINGS"
 tests "unit tests" --skip-build --parallel --skip IntegrationTests
+
+# The tests that follow mostly wait, for daemons and clocks: what else must be built is built beside them, at the lowest
+# priority, in a process group of its own that ends with this run.
+set -m
+(
+    set +e
+    renice -n 19 "$BASHPID" >/dev/null
+    builds
+) &
+builder=$!
+set +m
+trap 'kill -- "-$builder" 2>/dev/null || true' EXIT
+
 # One at a time: they start daemons, kill them and watch the clock.
 tests "integration tests" --skip-build --no-parallel --filter IntegrationTests
 step "what the tests saw is as described" "$CODEAI_HUB_TEST_PYTHON" scripts/validate-recordings.py "$CODEAI_HUB_TEST_RECORDINGS"
@@ -131,11 +168,16 @@ rm -rf "$CODEAI_HUB_TEST_RECORDINGS"
 unset CODEAI_HUB_TEST_RECORDINGS
 step "the daemon does what is described" scripts/schemathesis.sh
 web_tests
+step "release build" built "release build"
+step "release build of the tool" built "release build of the tool"
+step "benchmarks build" built "benchmarks build"
 if ! $quick; then
     # Always the same inputs: a change is judged by what it changed. New ones are looked for by scripts/fuzz.sh itself.
+    step "fuzzing build" built "fuzzing build"
     step "fuzzing" scripts/fuzz.sh --runs "${FUZZ_RUNS:-8000}" --seed 1
-    # Its objects differ from the plain build's: a folder of its own keeps both warm. Leaks are counted by the
-    # integration tests on the real daemon; LeakSanitizer would report the Swift runtime's own caches.
+    step "build with AddressSanitizer" built "build with AddressSanitizer"
+    # Leaks are counted by the integration tests on the real daemon; LeakSanitizer would report the Swift runtime's own
+    # caches.
     # Foundation itself reads past a buffer while it looks for open descriptors, when a test starts a Process.
     printf 'interceptor_via_lib:libFoundation.so\n' >"$results/asan-suppressions"
     export ASAN_OPTIONS=detect_leaks=0:suppressions=$results/asan-suppressions
@@ -143,7 +185,7 @@ if ! $quick; then
     export SWIFT_BACKTRACE=enable=no
     # Without the runs of the agents' own programs, which take most of the time and reach no code that the recorded
     # conversations don't.
-    tests "unit tests with AddressSanitizer" --parallel --sanitize address --scratch-path .build/asan \
+    tests "unit tests with AddressSanitizer" --skip-build --parallel --sanitize address --scratch-path .build/asan \
         --skip 'IntegrationTests|RealClaude|RealCodex'
 fi
 finish
