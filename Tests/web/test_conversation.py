@@ -535,7 +535,7 @@ def test_two_columns_where_there_is_room(web, daemon, rich):
     page = web.open(daemon, rich.address, height=2500)
     shown = conversation(page, rich)
     shown.locator(".diff").first.wait_for()
-    page.evaluate("codeaiHub.store.setPreference('diffMode', 'split')")
+    shown.get_by_role("button", name="One column or two").click()
     shown.locator(".diff.split .diff-side").first.wait_for()
     page.set_viewport_size({"width": 700, "height": 2500})
     eventually("one column where it is narrow", lambda: shown.locator(".diff.split").count() == 0)
@@ -701,3 +701,50 @@ def test_messages_in_the_queue_follow_what_runs(web, daemon):
     first, second = order.index("first is done"), order.index("[[text:second is done]]")
     assert first < second
     assert shown.locator(".message.waiting").count() == 0
+
+
+def busiest(page, browser, action):
+    """Milliseconds of processor time that the longest task of the page's main thread took. A task's own time: what else
+    the machine does makes no difference."""
+    browser.start_tracing(page=page, categories=["toplevel", "devtools.timeline", "disabled-by-default-devtools.timeline"])
+    try:
+        action()
+    finally:
+        events = json.loads(browser.stop_tracing())["traceEvents"]
+    ours = {(e["pid"], e["tid"]) for e in events if e["name"] == "FunctionCall" and "/web/" in json.dumps(e.get("args", {}))}
+    assert ours
+    return max(e["tdur"] / 1000 for e in events if (e["pid"], e["tid"]) in ours and e["name"].endswith("RunTask") and "tdur" in e)
+
+
+SCROLL = """async () => {
+    const scroller = document.querySelector('.conversation-scroll');
+    const frame = () => new Promise((done) => requestAnimationFrame(done));
+    scroller.scrollTop = 0;
+    for (let i = 0; i < 60; i++) {
+        await frame();
+        scroller.scrollTop += 300 + i * 40;
+    }
+    await frame();
+    return document.querySelectorAll('.feed > article').length;
+}"""
+
+
+def test_ten_thousand_events_scroll_without_a_long_task(web, daemon, browser):
+    session = daemon.import_log(long_log(1700))
+    page = web.open(daemon, session.address)
+    conversation(page, session).get_by_text("question 1699").wait_for()
+    page.evaluate("(id) => codeaiHub.store.loadUntil(id, 1)", session.id)
+    assert page.evaluate("(id) => codeaiHub.store.transcript(id).count", session.id) > 10_000
+    page.wait_for_timeout(500)
+    assert busiest(page, browser, lambda: page.evaluate(SCROLL)) < 50
+    assert page.evaluate(SCROLL) < 200
+
+
+def test_a_message_of_megabytes_is_shown_without_a_long_task(web, daemon, browser):
+    """While it streams, and when one scrolls through it."""
+    session = daemon.session()
+    page = web.open(daemon, session.address)
+    conversation(page, session)
+    assert busiest(page, browser, lambda: (session.say("[[stream:2000x1000@1000]]", wait=True), page.wait_for_timeout(500))) < 50
+    assert busiest(page, browser, lambda: page.evaluate(SCROLL)) < 50
+    assert page.locator(".feed > article").count() < 60

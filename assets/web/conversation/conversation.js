@@ -14,7 +14,7 @@ import { copyText } from "./clipboard.js";
 import { TextDocument } from "./document.js";
 import { findBar } from "./find.js";
 import { VirtualList } from "./list.js";
-import { rowView } from "./rows.js";
+import { isFoldable, rowView } from "./rows.js";
 import { oneLine } from "./text.js";
 import { textOf } from "./transcript.js";
 
@@ -25,6 +25,7 @@ shortcuts.push(
 );
 
 const longText = 8000; // characters from which a text is looked at in pieces
+const pieceText = 3600; // characters of a piece of it, about
 const sliceTime = 6; // milliseconds of a frame for reading texts that nobody sees yet
 const splitWidth = 900; // pixels that two columns of a diff need
 const mostDocuments = 300;
@@ -147,7 +148,7 @@ export function conversation(sessionId) {
     for (const row of rows) {
       const isText = row.kind === "message" || row.kind === "thinking";
       let pieces = 1;
-      if (isText && row.text.length > longText && (row.kind === "message" || context.isOpen(row.key))) {
+      if (isText && row.text.length > longText && ((row.kind === "message" && !isFoldable(row)) || context.isOpen(row.key))) {
         let document = documents.get(row.key);
         if (!document) {
           document = new TextDocument({ plain: row.role === "user" || row.role === "system" });
@@ -179,9 +180,9 @@ export function conversation(sessionId) {
   function estimate({ row, piece, isLast }) {
     switch (row.kind) {
       case "message": {
-        const length = isLast ? row.text.length % 6000 || 400 : 6000;
+        const length = isLast ? row.text.length % pieceText || 400 : pieceText;
         const columns = Math.max(30, Math.min(width.peek() || 700, 740) / 7.4);
-        return 34 + Math.ceil((piece > 0 || row.text.length > longText ? Math.min(length, 6000) : row.text.length) / columns) * 24;
+        return 34 + Math.ceil((piece > 0 || row.text.length > longText ? Math.min(length, pieceText) : row.text.length) / columns) * 24;
       }
       case "thinking": return 32;
       case "tool": return row.diffs.length > 0 ? 320 : row.toolKind === "execute" && row.result ? 150 : 42;
@@ -233,11 +234,12 @@ export function conversation(sessionId) {
     if (from < 20 && list.items.length > 0 && scroller.scrollTop < 2500) transcript.wantOlder();
     if (list.isFollowing) seen = transcript.rows.length;
     const isAway = !list.isFollowing && !list.isAtEnd;
-    newer.hidden = !isAway;
-    if (isAway) {
-      const fresh = transcript.rows.length - seen;
-      newer.classList.toggle("fresh", fresh > 0);
-      newer.querySelector("span").textContent = fresh > 0 ? t("conversation.newBelow") : t("conversation.toEnd");
+    const state = !isAway ? "" : transcript.rows.length > seen ? t("conversation.newBelow") : t("conversation.toEnd");
+    if (newer.dataset.state !== state) {
+      newer.dataset.state = state;
+      newer.hidden = !isAway;
+      newer.classList.toggle("fresh", transcript.rows.length > seen);
+      newer.lastChild.textContent = state;
     }
     if (find.isOpen) find.refresh();
   }
@@ -352,8 +354,8 @@ export function conversation(sessionId) {
       return true;
     });
     unfold(transcript.rows);
-    if (word !== "" && row.kind === "thinking") openKeys.set(row.key, true);
-    if (word !== "" && row.kind === "tool") openKeys.set(row.key, true);
+    // What was looked for may be in what is folded.
+    if (word !== "" && ["thinking", "tool", "message"].includes(row.kind)) openKeys.set(row.key, true);
     isStale = true;
     sync();
     let piece = 0;

@@ -2,6 +2,8 @@
 
 import { h, replace } from "../core/dom.js";
 import { t } from "../core/i18n.js";
+import { store } from "../core/store.js";
+import { icon } from "../ui/icons.js";
 import { appendTokens } from "./code-view.js";
 import { copyButton } from "./clipboard.js";
 import { countChanges, diffTexts, markWithin, parseUnified, sideBySide } from "./diff.js";
@@ -53,6 +55,15 @@ export function changesElement({ added, removed }) {
     added > 0 ? h("span", { class: "added" }, `+${added}`) : null, removed > 0 ? h("span", { class: "removed" }, `\u2212${removed}`) : null);
 }
 
+/** Changes how all diffs are shown, from now on. */
+function modeButton() {
+  const isSplit = () => store.preferences.peek().diffMode === "split";
+  return h("button", {
+    type: "button", class: "icon-button small diff-mode", "aria-label": t("conversation.diffMode"), title: t("conversation.diffMode"),
+    on: { click: () => store.setPreference("diffMode", isSplit() ? "unified" : "split") },
+  }, icon("split", { size: 14 }));
+}
+
 export class DiffView {
   #file;
   #mode;
@@ -76,7 +87,7 @@ export class DiffView {
         h("span", { class: "diff-path", title: path }, slash > 0 ? h("bdi", { class: "diff-folder" }, path.slice(0, slash)) : null, h("bdi", null, path.slice(slash))),
         file.isNew ? h("span", { class: "conv-badge" }, t("conversation.newFile")) : null,
         file.isDeleted ? h("span", { class: "conv-badge" }, t("conversation.deletedFile")) : null,
-        changesElement(file), copyButton(() => file.path ?? "", t("conversation.copyPath"))),
+        changesElement(file), modeButton(), copyButton(() => file.path ?? "", t("conversation.copyPath"))),
       this.#body, this.#foot);
     this.#draw();
   }

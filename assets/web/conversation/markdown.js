@@ -11,9 +11,9 @@
 import { parseInline } from "./inline.js";
 import { safeCut } from "./text.js";
 
-const longestLine = 4096; // characters; a longer one goes on as another line of the same block
-const largestSegment = 8192; // characters
-const mostLines = 160; // of a code block or table in one segment
+const longestLine = 2048; // characters; a longer one goes on as another line of the same block
+const largestSegment = 4096; // characters
+const mostLines = 100; // of a code block or table in one segment
 const deepest = 10; // lists and quotes in each other; deeper is shown as text
 
 const closedFence = /^ {0,3}(`{3,}|~{3,})[ \t]*$/;

@@ -75,7 +75,16 @@ function messageRow(item, context) {
   const piece = new PieceView();
   const marks = h("div", { class: "message-marks" });
   const attachments = h("div", { class: "attachments", hidden: true });
-  const body = h("div", { class: "message-body" }, piece.element, attachments);
+  const { key } = item.row;
+  const fold = isUser && isFoldable(item.row) && item.piece === 0 ? h("button", {
+    type: "button", class: "message-fold", on: {
+      click: () => {
+        context.hold();
+        context.setOpen(key, !context.isOpen(key));
+      },
+    },
+  }) : null;
+  const body = h("div", { class: "message-body" }, piece.element, fold, attachments);
   const element = h("div", { class: "message" }, item.piece === 0 ? marks : null, body);
   let actions = null;
   if (item.piece === 0) {
@@ -90,6 +99,12 @@ function messageRow(item, context) {
         drawMarks(marks, row, context);
         actions.update(row);
       }
+      if (fold) {
+        const isOpen = context.isOpen(key);
+        element.classList.toggle("folded", !isOpen);
+        fold.textContent = t(isOpen ? "conversation.showLess" : "conversation.showAll");
+        fold.setAttribute("aria-expanded", String(isOpen));
+      }
       element.classList.toggle("waiting", Boolean(row.waiting));
       element.classList.toggle("withdrawn", Boolean(row.withdrawn));
       element.classList.toggle("streaming", Boolean(row.streaming && isLast));
@@ -99,6 +114,11 @@ function messageRow(item, context) {
       }
     },
   };
+}
+
+/** Whether a message of a person's is so long that its beginning is enough until one wants all of it. */
+export function isFoldable(row) {
+  return row.role === "user" && (row.text.length > 2500 || (row.text.length > 500 && row.text.text.split("\n").length > 18));
 }
 
 function drawMarks(marks, row, context) {
@@ -335,7 +355,7 @@ function turnRow(item, context) {
           t("conversation.tokens", { input: formatTokens(usage.input ?? 0), output: formatTokens(usage.output ?? 0) })));
       }
       if (typeof row.costUsd === "number") parts.push(h("span", { title: row.costEstimated ? t("conversation.estimated") : null }, formatCost(row.costUsd, row.costEstimated)));
-      if (row.stopReason && !["end_turn", "completed", "success", "interrupted", "cancelled"].includes(row.stopReason)) parts.push(h("span", null, oneLine(row.stopReason.replaceAll("_", " "), 60)));
+      if (row.stopReason && !["end_turn", "completed", "success", "interrupted", "cancelled", "error", "failed"].includes(row.stopReason)) parts.push(h("span", null, oneLine(row.stopReason.replaceAll("_", " "), 60)));
       parts.push(h("time", { datetime: row.ts, title: formatFullTime(row.ts) }, formatTime(row.ts)));
       replace(words, parts.flatMap((part, index) => (index > 0 ? [h("span", { class: "dot", "aria-hidden": "true" }, "\u00b7"), part] : [part])));
     },

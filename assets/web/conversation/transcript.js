@@ -544,7 +544,8 @@ class Fold {
   /** A quiet line; one of the same sort right before it is renewed. */
   #quiet(event, data) {
     const last = this.#rows.at(-1);
-    if (last?.kind === "status" && last.type === data.type && (renewed.has(data.type) || isSetting(data.type))) {
+    const isSame = last?.kind === "status" && plainType(last.type) === plainType(data.type);
+    if (isSame && (renewed.has(data.type) || isSetting(data.type))) {
       last.data = data;
       last.version++;
       return;
@@ -553,8 +554,13 @@ class Fold {
   }
 }
 
+/** What a person set and what an agent says is set are the same to whoever reads. */
+function plainType(type) {
+  return String(type).replace(/_changed$/, "");
+}
+
 function isSetting(type) {
-  return /^(?:model|mode|effort|renamed)(?:_changed)?$/.test(type);
+  return ["model", "mode", "effort", "renamed"].includes(plainType(type));
 }
 
 function whole(content) {

@@ -77,7 +77,9 @@ export default {
     "conversation.exit": "exit {code}",
     "conversation.output": "Output",
     "conversation.steps": { one: "{count} step", other: "{count} steps" },
+    "conversation.showAll": "Show all",
     "conversation.showLess": "Show less",
+    "conversation.diffMode": "One column or two",
     "conversation.showAllLines": { one: "Show the whole line", other: "Show all {count} lines" },
     "conversation.linesOmitted": { one: "{count} earlier line is not shown; copying has it", other: "{count} earlier lines are not shown; copying has them" },
 
@@ -279,7 +281,9 @@ export default {
     "conversation.exit": "код {code}",
     "conversation.output": "Вывод",
     "conversation.steps": { one: "{count} шаг", few: "{count} шага", many: "{count} шагов", other: "{count} шага" },
+    "conversation.showAll": "Показать всё",
     "conversation.showLess": "Свернуть",
+    "conversation.diffMode": "Одна колонка или две",
     "conversation.showAllLines": { one: "Показать всю {count} строку", few: "Показать все {count} строки", many: "Показать все {count} строк", other: "Показать все {count} строки" },
     "conversation.linesOmitted": { one: "Не показана {count} строка выше; при копировании она будет", few: "Не показаны {count} строки выше; при копировании они будут", many: "Не показаны {count} строк выше; при копировании они будут", other: "Не показаны {count} строки выше; при копировании они будут" },
 
