@@ -232,8 +232,9 @@ export function composer(sessionId) {
     }),
     // A draft of another client's, or this one's own after a reload.
     effect(() => {
+      // Records that come with every change leave the draft out; that says nothing about it.
       const draft = record.value?.draft;
-      if (record.value && connection.state.value.phase === "open") state.remote(draft?.text ?? "", draft?.by);
+      if (draft !== undefined && connection.state.value.phase === "open") state.remote(draft?.text ?? "", draft?.by);
     }),
     effect(() => {
       if (connection.state.value.phase === "open") state.flush();

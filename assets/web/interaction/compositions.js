@@ -3,6 +3,7 @@
 
 import { connection } from "../core/connection.js";
 import { signal } from "../core/signal.js";
+import { store } from "../core/store.js";
 
 const prefix = "hub.draft.";
 const delay = 400;
@@ -95,6 +96,9 @@ class Composition {
     connection.send("session:draft", { sessionId: this.sessionId, text }).then(
       () => {
         this.#base = text;
+        // The others are told by a frame; the record here is to say the same, or its next change would look like news.
+        const record = store.session(this.sessionId).peek();
+        if (record) store.take({ ...record, draft: text ? { text, updatedAt: new Date().toISOString() } : null });
         keepIf(this.sessionId, this.text.peek() !== text, this.text.peek());
       },
       (error) => {

@@ -23,7 +23,11 @@ export function settingsView() {
   const notices = h("div", { class: "settings-notices" });
   const sections = h("div", { class: "settings-sections" });
   const nothing = h("p", { class: "empty", role: "status", hidden: true });
-  const bar = h("div", { class: "save-bar", role: "region", hidden: true });
+  // Its parts stay: a field that is left by pressing a button of it changes what it says under the pointer.
+  const barText = h("span", { class: "save-text", role: "status" });
+  const discardButton = h("button", { type: "button", class: "button", on: { click: discard } });
+  const saveButton = h("button", { type: "button", class: "button primary", on: { click: save } });
+  const bar = h("div", { class: "save-bar", role: "region", hidden: true }, barText, discardButton, saveButton);
   const heading = h("h1", { class: "view-title visually-hidden", tabIndex: -1 });
   const element = h("div", { class: "view-page settings-view" },
     h("header", { class: "view-head" }, heading, search),
@@ -181,9 +185,10 @@ export function settingsView() {
       const all = changes.value;
       const wrong = [...all.values()].filter((change) => change.problem).length;
       bar.hidden = all.size === 0;
-      replace(bar, h("span", { class: "save-text", role: "status" }, wrong ? t("views.settings.wrong", { count: wrong }) : t("views.settings.changes", { count: all.size })),
-        h("button", { type: "button", class: "button", on: { click: discard } }, t("views.settings.discard")),
-        h("button", { type: "button", class: "button primary", disabled: isSaving.value, on: { click: save } }, t("views.settings.save")));
+      barText.textContent = wrong ? t("views.settings.wrong", { count: wrong }) : t("views.settings.changes", { count: all.size });
+      discardButton.textContent = t("views.settings.discard");
+      saveButton.textContent = t("views.settings.save");
+      saveButton.disabled = isSaving.value;
     }),
   ];
 
