@@ -1,5 +1,6 @@
 """The frame: the list of sessions and what is done with them, search, keys, connection, access, languages."""
 
+import datetime
 import json
 import pathlib
 import re
@@ -8,6 +9,7 @@ import pytest
 
 from browser import ASSETS, until
 from hub import eventually
+from logs import Log
 
 STORE = "codeaiHub.store"
 
@@ -89,7 +91,7 @@ def test_the_list_is_used_by_keyboard_alone(web, daemon, sessions):
     page.keyboard.press("F2")
     page.keyboard.type("nothing")
     page.keyboard.press("Escape")
-    page.keyboard.press("Alt+ArrowUp")
+    page.keyboard.press("Alt+k")
     until(page, f"{STORE}.selected.peek() === '{sessions['Cleaning up'].id}'")
     assert sessions["Leak"].record["title"] == "A leak in the cache"
 
@@ -176,6 +178,50 @@ def test_an_exported_log_is_imported_from_a_file(web, daemon, tmp_path):
     web.allow("400")
     page.locator("#import-file").set_input_files(file)
     page.locator(".dialog-error").wait_for()
+
+
+def test_the_menu_of_a_row_opens_by_keyboard_once(web, daemon, sessions):
+    page = web.open(daemon)
+    row(page, "Leak").wait_for()
+    page.keyboard.press("F6")
+    page.keyboard.press("Shift+F10")
+    page.get_by_role("menu").wait_for()
+    assert page.get_by_role("menu").count() == 1
+    page.keyboard.press("c")
+    assert page.evaluate("document.activeElement.innerText").startswith("Copy")
+    page.keyboard.press("Escape")
+    assert page.get_by_role("menu").count() == 0
+    assert page.evaluate("document.activeElement.closest('.session-list') !== null")
+
+
+def test_of_many_sessions_only_those_in_sight_are_drawn(web, daemon):
+    """More than the state shows: they come page by page as one scrolls, and none twice."""
+    daemon.stop()
+    folder = daemon.home / "sessions"
+    folder.mkdir(mode=0o700, exist_ok=True)
+    count = 700
+    newest = datetime.datetime(2026, 11, 20, tzinfo=datetime.timezone.utc)
+    for index in range(count):
+        log = Log(start=newest - datetime.timedelta(hours=index))
+        log.created(title=f"Number {index}")
+        log.begin("hello")
+        log.end()
+        file = folder / f"{log.id}.jsonl"
+        file.write_text("".join(json.dumps(line, separators=(",", ":")) + "\n" for line in log.lines))
+        file.chmod(0o600)
+    daemon.start()
+    page = web.open(daemon)
+    row(page, "Number 0").wait_for()
+    assert page.evaluate(f"{STORE}.sessions.peek().size") < count
+    scroll = "(() => { const v = document.querySelector('.session-viewport'); v.scrollTop = v.scrollHeight; })()"
+    until(page, f"{scroll}, {STORE}.sessions.peek().size === {count} && document.body.innerText.includes('Number {count - 1}')")
+    assert page.locator(".row").count() < 60
+    order = page.evaluate(f"{STORE}.order.peek().map((id) => {STORE}.sessions.peek().get(id).title)")
+    assert order == [f"Number {index}" for index in range(count)]
+    # The daemon finds by their titles those that were not loaded.
+    other = web.open(daemon)
+    other.get_by_role("searchbox").first.fill(f"Number {count - 5}")
+    row(other, f"Number {count - 5}").wait_for()
 
 
 # Search
@@ -308,6 +354,43 @@ class TestToken:
         web.allow("401|WebSocket connection")
         other = web.open(daemon, f"/#ticket={ticket}", wait=False)
         other.get_by_text("was used before or is too old").wait_for()
+
+
+# Being told
+
+
+NOTIFICATIONS = """
+    globalThis.told = [];
+    globalThis.Notification = class {
+        static permission = "granted";
+        static requestPermission = async () => "granted";
+        constructor(title, options) { told.push(`${title}: ${options.body}`); }
+        close() {}
+    };
+"""
+
+
+def test_a_hidden_page_tells_when_a_session_waits_or_ends(web, daemon):
+    session = daemon.session(title="Chores")
+    page = web.open(daemon, session.address, scripts=[NOTIFICATIONS])
+    # Nobody is told anything that was not asked for.
+    hide = "Object.defineProperty(document, 'visibilityState', { value: %s, configurable: true })"
+    page.evaluate(hide % "'hidden'")
+    session.say("[[text:silently]]", wait=True)
+    until(page, f"{STORE}.session('{session.id}').peek().status === 'idle'")
+    assert page.evaluate("told") == []
+    page.evaluate(hide % "'visible'")
+    page.get_by_role("button", name="Appearance and notifications").click()
+    page.get_by_role("menuitem", name="Turn notifications on").click()
+    page.get_by_text("You are told when a session waits").wait_for()
+    page.evaluate(hide % "'hidden'")
+    session.say("[[permission:once,reject rm -r build]]")
+    until(page, "told.length === 1")
+    assert page.evaluate("told[0]") == "Chores: permission needed: rm -r build"
+    assert page.title().startswith("(1) ")
+    daemon.post(f"{session.path}/permissions/{session.pending()}", {"optionId": session_option(session)})
+    until(page, "told.length === 2")
+    assert page.evaluate("told[1]") == "Chores: The agent is done."
 
 
 # Looks and words

@@ -89,7 +89,9 @@ export function formatRelative(time, now = Date.now()) {
   if (size < 45) return relative.format(0, "second");
   if (size < 2700) return relative.format(Math.round(seconds / 60), "minute");
   if (size < 79200) return relative.format(Math.round(seconds / 3600), "hour");
-  return relative.format(Math.round(seconds / 86400), "day");
+  // By the calendar, as people count: yesterday morning is not two days ago this evening.
+  const midnight = (each) => Date.UTC(each.getFullYear(), each.getMonth(), each.getDate());
+  return relative.format(Math.round((midnight(date) - midnight(new Date(now))) / 86_400_000) || Math.sign(seconds), "day");
 }
 
 /** A duration in milliseconds: `850 ms`, `12 s`, `3 min 20 s`, `2 h 5 min`. */

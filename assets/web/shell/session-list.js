@@ -16,7 +16,7 @@ import { filter, hasMore, hits, loadMore, moreHits, rows, words } from "./sessio
 import { askedBy, stateOf, stateSign, stateText, titleOf } from "./session-state.js";
 import { unread } from "./unread.js";
 
-const heights = { group: 30, session: 54, hit: 78 };
+const heights = { group: 30, session: 54, hit: 68 };
 /** Rows drawn beyond the edges. */
 const overscan = 6;
 

@@ -91,6 +91,19 @@ export function mount(app) {
     actions.setAttribute("aria-label", t("shell.sessionActions"));
   });
 
+  // The focus goes into the drawer with the person, and back to what opened it.
+  let wasDrawerOpen = false;
+  effect(() => {
+    const isOpen = isDrawerOpen.value;
+    if (isOpen === wasDrawerOpen) return;
+    wasDrawerOpen = isOpen;
+    requestAnimationFrame(() => {
+      const focused = document.activeElement;
+      if (isOpen && !side.element.contains(focused)) side.list.focus();
+      else if (!isOpen && (focused === document.body || side.element.contains(focused))) menuButton.focus();
+    });
+  });
+
   effect(() => {
     app.classList.toggle("drawer-open", isDrawerOpen.value);
     app.classList.toggle("sidebar-closed", isSidebarClosed.value);
@@ -158,8 +171,8 @@ export function mount(app) {
     "/": () => (document.querySelector("dialog[open]") ? false : shell.focusSearch()),
     "Alt+N": () => (document.querySelector("dialog[open]") ? false : void newSessionDialog()),
     "Alt+W": () => shell.openWaiting(),
-    "Alt+ArrowDown": () => side.list.openNext(1),
-    "Alt+ArrowUp": () => side.list.openNext(-1),
+    "Alt+J": () => side.list.openNext(1),
+    "Alt+K": () => side.list.openNext(-1),
     "Mod+B": () => shell.toggleSidebar(),
     "Mod+,": () => navigate(viewHref("settings")),
     F6: () => nextRegion(1),
@@ -174,7 +187,6 @@ export function mount(app) {
     Escape: () => {
       if (!isDrawerOpen.peek()) return false;
       shell.closeDrawer();
-      menuButton.focus();
       return true;
     },
   });

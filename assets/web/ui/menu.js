@@ -11,7 +11,9 @@ let open = null;
 export function openMenu(anchor, items, { label, onClose } = {}) {
   open?.close();
   const isElement = anchor instanceof Element;
-  const origin = isElement ? anchor : document.activeElement;
+  // Who opened it by a key from elsewhere gets the focus back there.
+  const focused = document.activeElement;
+  const origin = isElement && (focused === document.body || focused === null) ? anchor : focused;
   const menu = h("div", { class: "menu", role: "menu", popover: "manual", tabIndex: -1, "aria-label": label ?? null });
   for (const item of items.filter((each) => each !== false && each !== undefined)) {
     if (item === null) {
