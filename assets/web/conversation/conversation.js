@@ -20,8 +20,8 @@ import { textOf } from "./transcript.js";
 
 shortcuts.push(
   { keys: "Mod+F", label: "conversation.find", group: "conversation.group" },
-  { keys: "Alt+ArrowUp", label: "conversation.previousMessage", group: "conversation.group" },
-  { keys: "Alt+ArrowDown", label: "conversation.nextMessage", group: "conversation.group" },
+  { keys: "Alt+PageUp", label: "conversation.previousMessage", group: "conversation.group" },
+  { keys: "Alt+PageDown", label: "conversation.nextMessage", group: "conversation.group" },
 );
 
 const longText = 8000; // characters from which a text is looked at in pieces
@@ -435,8 +435,8 @@ export function conversation(sessionId) {
       if (find.isOpen && find.element.contains(document.activeElement)) return false;
       find.open();
     },
-    "Alt+ArrowUp": () => step(-1),
-    "Alt+ArrowDown": () => step(1),
+    "Alt+PageUp": () => step(-1),
+    "Alt+PageDown": () => step(1),
   });
   element.addEventListener("keydown", (event) => {
     if (event.defaultPrevented || event.ctrlKey || event.metaKey || event.altKey) return;

@@ -76,7 +76,7 @@ function messageRow(item, context) {
   const marks = h("div", { class: "message-marks" });
   const attachments = h("div", { class: "attachments", hidden: true });
   const { key } = item.row;
-  const fold = isUser && isFoldable(item.row) && item.piece === 0 ? h("button", {
+  const fold = item.piece === 0 && isFoldable(item.row) ? h("button", {
     type: "button", class: "message-fold", on: {
       click: () => {
         context.hold();
@@ -116,8 +116,10 @@ function messageRow(item, context) {
   };
 }
 
-/** Whether a message of a person's is so long that its beginning is enough until one wants all of it. */
+/** Whether a message is one whose beginning is enough until one wants all of it: a long one of a person's, or what a
+ * program put in for the agent. */
 export function isFoldable(row) {
+  if (row.role === "system") return row.text.length > 240;
   return row.role === "user" && (row.text.length > 2500 || (row.text.length > 500 && row.text.text.split("\n").length > 18));
 }
 
