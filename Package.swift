@@ -14,7 +14,8 @@ let package = Package(
         .library(
             name: "CoreInternals",
             targets: [
-                "Base", "JSON", "EventLoop", "HTTP1", "WebSocket", "HubProtocol", "EventLog", "API", "Server",
+                "Base", "JSON", "EventLoop", "HTTP1", "WebSocket", "HubProtocol", "ACPMessages", "EventLog", "API",
+                "Server",
                 "ProviderClaude", "ProviderCodex", "ProviderACP", "Providers", "Search", "Sessions",
                 "Configuration",
             ]),
@@ -38,6 +39,7 @@ let package = Package(
         .target(name: "HTTP1", dependencies: ["Base", "CZlib"]),
         .target(name: "WebSocket", dependencies: ["Base", "CZlib", "Digests"]),
         .target(name: "HubProtocol", dependencies: ["Base", "JSON"]),
+        .target(name: "ACPMessages", dependencies: ["JSON"]),
         .target(name: "Digests", dependencies: ["COpenSSL"]),
         .target(name: "Redaction", dependencies: ["Base", "JSON"]),
 
@@ -65,7 +67,9 @@ let package = Package(
             dependencies: ["Base", "JSON", "HubProtocol", "EventLoop", "Processes", "Providers"]),
         .target(
             name: "ProviderACP",
-            dependencies: ["Base", "CLinux", "JSON", "HubProtocol", "EventLoop", "Processes", "Providers"]),
+            dependencies: [
+                "ACPMessages", "Base", "CLinux", "JSON", "HubProtocol", "EventLoop", "Processes", "Providers",
+            ]),
         .target(name: "EchoAgent", dependencies: ["Base", "JSON"]),
         .target(
             name: "Sessions",
@@ -89,10 +93,13 @@ let package = Package(
             name: "Client",
             dependencies: ["Base", "CLinux", "JSON", "HubProtocol", "EventLoop", "HTTP1", "WebSocket"]),
         .target(
+            name: "EditorDoor",
+            dependencies: ["ACPMessages", "Base", "JSON", "HubProtocol", "EventLoop", "Client"]),
+        .target(
             name: "Terminal",
             dependencies: [
                 "Archives", "Backups", "Base", "CLinux", "JSON", "HubProtocol", "EventLoop", "Processes",
-                "Configuration", "Client",
+                "Configuration", "Client", "EditorDoor",
             ]),
 
         // Composition
@@ -157,8 +164,8 @@ let package = Package(
         .testTarget(
             name: "ProviderACPTests",
             dependencies: [
-                "ProviderACP", "EchoAgent", "Providers", "Processes", "HubProtocol", "JSON", "Base", "CLinux",
-                "EventLoop", "TestSupport",
+                "ACPMessages", "ProviderACP", "EchoAgent", "Providers", "Processes", "HubProtocol", "JSON", "Base",
+                "CLinux", "EventLoop", "TestSupport",
                 // Has the echo agent in it, which the adapter is tried against.
                 "codeai-hub-core",
             ],
@@ -184,6 +191,9 @@ let package = Package(
             dependencies: [
                 "Client", "Terminal", "HubProtocol", "JSON", "Base", "EventLoop", "HTTP1", "WebSocket", "TestSupport",
             ]),
+        .testTarget(
+            name: "EditorDoorTests",
+            dependencies: ["ACPMessages", "EditorDoor", "Client", "JSON", "TestSupport"]),
         .testTarget(
             name: "IntegrationTests",
             dependencies: [

@@ -48,6 +48,7 @@ find_missing() {
         need procps have ps
         need shellcheck have shellcheck
         need chromium have chromium
+        need neovim have nvim
         need tmux have tmux
         need fontconfig have fc-list
         need fonts-inter have_font Inter

@@ -1,3 +1,4 @@
+package import ACPMessages
 import Base
 package import HubProtocol
 import JSON

@@ -1,3 +1,4 @@
+import ACPMessages
 import Glibc
 import JSON
 import Processes

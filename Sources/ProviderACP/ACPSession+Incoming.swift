@@ -1,3 +1,4 @@
+import ACPMessages
 import HubProtocol
 import JSON
 import Providers

@@ -1,3 +1,4 @@
+import ACPMessages
 import Base
 package import EventLoop
 import HubProtocol

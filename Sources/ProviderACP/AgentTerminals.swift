@@ -1,3 +1,4 @@
+import ACPMessages
 import Base
 import Glibc
 import HubProtocol

@@ -1,3 +1,4 @@
+package import ACPMessages
 import Base
 import CLinux
 import Glibc

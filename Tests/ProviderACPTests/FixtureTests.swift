@@ -1,3 +1,4 @@
+import ACPMessages
 import Foundation
 import HubProtocol
 import JSON

@@ -1,3 +1,4 @@
+import ACPMessages
 import CLinux
 import Foundation
 import ProviderACP

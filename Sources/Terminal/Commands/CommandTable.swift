@@ -314,6 +314,20 @@ enum CommandTable {
                 """,
             run: BackupCommands.restore),
         Command(
+            name: "acp",
+            options: [
+                Option("provider", "p", value: "ID", help: "The provider of new sessions"),
+                Option("model", "m", value: "MODEL", help: "The provider's model"),
+                Option("mode", value: "MODE", help: "The provider's permission mode"),
+            ],
+            help: "Be an agent for an editor that speaks the Agent Client Protocol",
+            details: """
+                Started by Zed, JetBrains, Neovim, Emacs and others, which show the daemon's sessions as an agent's, live \
+                with all other clients. It speaks on standard input and output and ends with the editor; sessions go on. \
+                Without a provider it is Claude Code when that is installed and logged in, else echo.
+                """,
+            run: EditorCommand.serve),
+        Command(
             name: "help", arguments: [Argument(name: "COMMAND", isOptional: true)],
             help: "Print this help, or that of a command", run: HelpText.run),
         Command(name: "version", help: "Print the program's version, as --version does", run: HelpText.version),

@@ -17,7 +17,7 @@ enum ConversationCommands {
             provider = known
             words.removeFirst()
         } else {
-            provider = try await bestProvider(providers, connection)
+            provider = try await hub { () throws(HubError) in try await connection.client.preferredProvider() }
         }
         var body: JSONObject = ["providerId": JSON(provider), "workspace": JSON(try workspace(invocation))]
         for name in ["model", "mode", "title"] {
@@ -116,20 +116,5 @@ enum ConversationCommands {
     private static func find(_ word: String, _ providers: [JSON]) -> String? {
         let id = ProviderID.resolve(word)
         return providers.compactMap { $0["id"]?.stringValue }.first { $0 == id }
-    }
-
-    /// Claude Code when it can be used at once, else the built-in agent, which needs no account.
-    private static func bestProvider(
-        _ providers: [JSON], _ connection: Connection
-    ) async throws(CommandFailure) -> String {
-        guard var claude = providers.first(where: { $0["id"]?.stringValue == ProviderID.claude }) else {
-            return ProviderID.echo
-        }
-        // A daemon that has just started may not have looked yet.
-        if claude["installed"]?.boolValue == nil || claude["authenticated"]?.boolValue == nil {
-            claude = (try? await connection.call("POST", "/providers/\(ProviderID.claude)/check")) ?? claude
-        }
-        let isReady = claude["installed"]?.boolValue == true && claude["authenticated"]?.boolValue == true
-        return isReady ? ProviderID.claude : ProviderID.echo
     }
 }

@@ -12,22 +12,25 @@ package struct ACPError: Error, Equatable, Sendable {
         self.data = data
     }
 
-    static func methodNotFound(_ method: String) -> ACPError {
+    package static func methodNotFound(_ method: String) -> ACPError {
         ACPError(code: -32601, message: "Method not found", data: ["method": JSON(method)])
     }
 
-    static func invalidParameters(_ message: String) -> ACPError { ACPError(code: -32602, message: message) }
+    package static func invalidParameters(_ message: String) -> ACPError { ACPError(code: -32602, message: message) }
+
+    /// ACP's code: somebody has to log in first.
+    package static let authenticationRequired = -32000
 
     /// ACP's code for what there is not.
-    static let notFound = -32002
+    package static let notFound = -32002
 
-    static func internalError(_ message: String) -> ACPError { ACPError(code: -32603, message: message) }
+    package static func internalError(_ message: String) -> ACPError { ACPError(code: -32603, message: message) }
 
     /// What the specification of `$/cancel_request` has a cancelled request answered with.
-    static let requestCancelled = ACPError(code: -32800, message: "Request cancelled")
+    package static let requestCancelled = ACPError(code: -32800, message: "Request cancelled")
 }
 
-/// One message of JSON-RPC 2.0 as an agent sends it.
+/// One message of JSON-RPC 2.0, a line of an agent's or an editor's.
 package enum ACPMessage: Equatable, Sendable {
     case request(id: JSON, method: String, params: JSON)
     case notification(method: String, params: JSON)
@@ -36,7 +39,7 @@ package enum ACPMessage: Equatable, Sendable {
     /// No message: what the line said, made readable and cut to 4 KiB, and its length in bytes.
     case unparsed(text: String, length: Int)
 
-    /// Reads a line of an agent's stdout. Blank lines say nothing, a batch says several things.
+    /// Reads a line. Blank ones say nothing, a batch says several things.
     package static func read(_ line: [UInt8]) -> [ACPMessage] {
         guard line.contains(where: { $0 != 0x20 && $0 != 0x09 && $0 != 0x0d }) else { return [] }
         guard let json = try? JSON.parse(line) else { return [unparsed(line, length: line.count)] }
@@ -63,28 +66,28 @@ package enum ACPMessage: Equatable, Sendable {
                 id: object["id"] ?? .null,
                 ACPError(
                     code: error["code"]?.intValue ?? -32603,
-                    message: error["message"]?.stringValue ?? "The agent gave no reason",
+                    message: error["message"]?.stringValue ?? "No reason was given",
                     data: error["data"].flatMap { $0.isNull ? nil : $0 }))
         }
         if let id = object["id"], let result = object["result"] { return .result(id: id, result) }
         return nil
     }
 
-    // MARK: Writing
+    // MARK: Writing: a line, its end included
 
-    static func request(_ id: Int, _ method: String, _ params: JSONObject) -> [UInt8] {
+    package static func request(_ id: Int, _ method: String, _ params: JSONObject) -> [UInt8] {
         line(["jsonrpc": "2.0", "id": JSON(id), "method": JSON(method), "params": .object(params)])
     }
 
-    static func notification(_ method: String, _ params: JSONObject) -> [UInt8] {
+    package static func notification(_ method: String, _ params: JSONObject) -> [UInt8] {
         line(["jsonrpc": "2.0", "method": JSON(method), "params": .object(params)])
     }
 
-    static func answer(_ id: JSON, _ result: JSONObject) -> [UInt8] {
+    package static func answer(_ id: JSON, _ result: JSONObject) -> [UInt8] {
         line(["jsonrpc": "2.0", "id": id, "result": .object(result)])
     }
 
-    static func answer(_ id: JSON, _ error: ACPError) -> [UInt8] {
+    package static func answer(_ id: JSON, _ error: ACPError) -> [UInt8] {
         var object: JSONObject = ["code": JSON(error.code), "message": JSON(error.message)]
         object["data"] = error.data
         return line(["jsonrpc": "2.0", "id": id, "error": .object(object)])
