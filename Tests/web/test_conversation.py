@@ -541,6 +541,40 @@ def test_two_columns_where_there_is_room(web, daemon, rich):
     eventually("one column where it is narrow", lambda: shown.locator(".diff.split").count() == 0)
 
 
+def test_unchanged_lines_are_shown_on_demand(web, daemon):
+    session = daemon.session()
+    old = "".join(f"line {i}\n" for i in range(1, 41))
+    session.say(f"[[diff:/tmp/a.txt|{old}|{old.replace('line 20', 'line twenty')}]]", wait=True)
+    page = web.open(daemon, session.address, height=1600)
+    shown = conversation(page, session)
+    gap = shown.get_by_role("button", name="16 unchanged lines")
+    assert shown.locator(".diff-text", has_text="line 3").count() == 0
+    gap.click()
+    assert shown.locator(".diff-text", has_text="line 3").count() == 1
+    assert [shown.locator(".diff-text", has_text=text).inner_text().strip() for text in ("line 20", "line twenty")] == ["line 20", "line twenty"]
+
+
+def test_what_is_selected_can_be_copied(web, daemon, rich):
+    """Over several messages, and after scrolling away from the beginning."""
+    for i in range(12):
+        rich.say(f"[[text:answer {i} {'more ' * 150}]]", wait=True)
+    page = web.open(daemon, rich.address, height=700)
+    shown = conversation(page, rich)
+    shown.get_by_text("answer 11", exact=False).last.wait_for()
+    page.evaluate("""() => {
+        const paragraphs = [...document.querySelectorAll('.role-assistant .md p')];
+        getSelection().setBaseAndExtent(paragraphs.at(-3).firstChild, 0, paragraphs.at(-1).firstChild, 9);
+    }""")
+    before = page.evaluate("getSelection().toString()")
+    assert before.startswith("answer 9 more") and before.rstrip().endswith("answer 11")
+    shown.locator(".conversation-scroll").hover()
+    for _ in range(12):
+        page.mouse.wheel(0, -600)
+        page.wait_for_timeout(40)
+    assert page.evaluate("document.querySelector('.conversation-scroll').scrollTop") < 2000
+    assert page.evaluate("getSelection().toString()") == before
+
+
 def test_words_are_found_and_shown(web, daemon, rich):
     for i in range(30):
         rich.say(f"[[text:needle {i}\n\n{'hay ' * 200}]]", wait=True)

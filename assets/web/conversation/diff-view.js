@@ -12,6 +12,7 @@ import { oneLine } from "./text.js";
 
 const peekLines = 24;
 const linesAtOnce = 150;
+const mostUnchanged = 1000; // lines that a gap shows
 const mostCharacters = 4_000_000; // of both texts; more is not compared
 const models = new WeakMap();
 
@@ -26,7 +27,7 @@ function build({ path, oldText, newText, unified }) {
   const both = typeof oldText === "string" || typeof newText === "string";
   if (both && (oldText?.length ?? 0) + (newText?.length ?? 0) <= mostCharacters) {
     const hunks = diffTexts(oldText ?? "", newText ?? "");
-    return [{ path, hunks, ...countChanges(hunks), isNew: !oldText, isDeleted: typeof newText !== "string" }];
+    return [{ path, hunks, oldText: oldText ?? "", ...countChanges(hunks), isNew: !oldText, isDeleted: typeof newText !== "string" }];
   }
   if (typeof unified === "string" && unified.length <= mostCharacters) {
     return parseUnified(unified).map((file) => ({
@@ -135,6 +136,32 @@ export class DiffView {
     }, this.#all ? t("conversation.showLess") : t("conversation.showAllLines", { count: total })));
   }
 
+  /** What stands for lines that are the same; it shows them where they are known. */
+  #gap(from, count, { oldStart, newStart, section }) {
+    const words = count > 0 ? t("conversation.unchangedLines", { count }) : "";
+    const { oldText } = this.#file;
+    if (count <= 0 || oldText === undefined) {
+      return h("div", { class: "diff-gap" }, words, section ? h("span", { class: "diff-section" }, oneLine(section, 200)) : null);
+    }
+    const button = h("button", { type: "button", class: "diff-gap more-button" }, words);
+    button.addEventListener("click", () => {
+      this.#options.changed();
+      const shown = oldText.split("\n").slice(from - 1, from - 1 + count);
+      const language = languageOfPath(this.#file.path);
+      const states = { old: null, new: null };
+      const block = h("div", { class: "diff-block" });
+      shown.slice(0, mostUnchanged).forEach((text, index) => {
+        const old = from + index;
+        const line = { op: " ", text, old, new: old + newStart - oldStart };
+        tokens(line, language, states);
+        if (this.#mode === "split") block.append(side(line, "old"), side(line, "new"));
+        else block.append(...single(line));
+      });
+      button.replaceWith(block);
+    });
+    return button;
+  }
+
   /** Appends a few lines with each step. */
   *#steps(limit) {
     const language = languageOfPath(this.#file.path);
@@ -143,9 +170,7 @@ export class DiffView {
     for (const hunk of this.#file.hunks) {
       if (left <= 0) return;
       const skipped = hunk.oldStart - end;
-      if (skipped > 0 || hunk.section) {
-        this.#body.append(h("div", { class: "diff-gap" }, skipped > 0 ? t("conversation.unchangedLines", { count: skipped }) : "", hunk.section ? h("span", { class: "diff-section" }, oneLine(hunk.section, 200)) : null));
-      }
+      if (skipped > 0 || hunk.section) this.#body.append(this.#gap(end, skipped, hunk));
       const lines = hunk.lines.slice(0, left);
       left -= lines.length;
       markWithin(lines);

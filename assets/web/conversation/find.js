@@ -6,6 +6,7 @@ import { iconButton } from "../ui/button.js";
 import { textOf } from "./transcript.js";
 
 const mostMarked = 500;
+const slice = 10; // milliseconds of searching at a time
 
 /** `goTo(row, word)` shows a row; `rows()` are all of them, nested ones too; `loadAll()` brings what is older. */
 export function findBar({ rows, goTo, loadAll, hasOlder, onClose }) {
@@ -21,10 +22,11 @@ export function findBar({ rows, goTo, loadAll, hasOlder, onClose }) {
     iconButton("close", () => t("shell.close"), close, { kind: "small" }));
 
   let timer = 0;
+  let turn = 0; // of searching: a newer one ends the one before
   input.addEventListener("input", () => {
     clearTimeout(timer);
-    timer = setTimeout(() => {
-      search();
+    timer = setTimeout(async () => {
+      if (!await search()) return;
       // The newest first: that is where one is.
       at = matches.length;
       step(-1);
@@ -38,16 +40,26 @@ export function findBar({ rows, goTo, loadAll, hasOlder, onClose }) {
     event.stopPropagation();
   });
 
-  function search() {
+  /** Looks through all rows, in slices: there may be megabytes. False when another search has begun meanwhile. */
+  async function search() {
+    const mine = ++turn;
     word = input.value.trim().toLowerCase();
-    matches = word === "" ? [] : rows().filter((row) => textOf(row).toLowerCase().includes(word));
     older.hidden = word === "" || !hasOlder();
+    const found = [];
+    let deadline = performance.now() + slice;
+    for (const row of word === "" ? [] : rows()) {
+      if (textOf(row).toLowerCase().includes(word)) found.push(row);
+      if (performance.now() < deadline) continue;
+      await new Promise((resume) => setTimeout(resume, 0));
+      if (mine !== turn) return false;
+      deadline = performance.now() + slice;
+    }
+    matches = found;
+    return true;
   }
 
   function step(by) {
-    search();
     if (matches.length > 0) {
-      at = Math.min(Math.max(at, 0 - Math.min(by, 0)), matches.length + (by < 0 ? 0 : -1));
       at = (at + by + matches.length) % matches.length;
       goTo(matches[at], word);
     }
@@ -60,9 +72,10 @@ export function findBar({ rows, goTo, loadAll, hasOlder, onClose }) {
     try {
       await loadAll();
       const before = matches.length;
-      search();
-      at += matches.length - before;
-      step(-1);
+      if (!await search()) return;
+      // The one that is shown stays; those before it are new.
+      at = Math.max(at, 0) + matches.length - before;
+      step(before === 0 ? 0 : -1);
     } finally {
       older.disabled = false;
     }
@@ -106,7 +119,7 @@ export function findBar({ rows, goTo, loadAll, hasOlder, onClose }) {
       element.hidden = false;
       input.focus();
       input.select();
-      if (input.value) step(0);
+      if (input.value) input.dispatchEvent(new Event("input"));
     },
     refresh: () => {
       if (!element.hidden) mark();
