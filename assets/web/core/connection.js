@@ -45,7 +45,9 @@ class Connection {
     if (this.#isStarted) return;
     this.#isStarted = true;
     const hurry = () => {
-      if (document.visibilityState === "visible" && this.#timer !== null) this.retry();
+      // Who is refused may have been let in by another page meanwhile.
+      const waits = this.#timer !== null || this.state.peek().phase === "refused";
+      if (document.visibilityState === "visible" && waits) this.retry();
     };
     addEventListener("online", hurry);
     document.addEventListener("visibilitychange", hurry);
@@ -218,7 +220,7 @@ class Connection {
       return this.#later(0);
     }
     if (event.code === 1001 && wasOpen) return this.#again({ phase: "offline", attempt: Math.max(attempt, offlineAfter) });
-    if (!wasOpen && attempt === 0) return void this.#ask();
+    if (!wasOpen && (attempt === 0 || attempt >= offlineAfter - 1)) return void this.#ask();
     this.#failed();
   }
 

@@ -6,14 +6,13 @@ import { effect, signal } from "./signal.js";
 const place = "codeai-hub.preferences";
 
 /** `theme`: system, light, dark, contrast. `locale`: a language, or null for the browser's. `diffMode`: unified or split.
- * `notifications`: whether they were asked for. `sound`... is none. `sidebarWidth` in pixels; `showArchived`. */
+ * `notifications`: whether they were asked for. `sidebarWidth` in pixels. Views add their own. */
 const defaults = {
   theme: "system",
   locale: null,
   diffMode: "unified",
   notifications: false,
   sidebarWidth: 300,
-  showArchived: false,
   lastProvider: null,
   lastWorkspace: null,
 };
@@ -35,7 +34,9 @@ export function applyPreferences() {
   effect(() => {
     const now = preferences.value;
     try {
-      localStorage.setItem(place, JSON.stringify(now));
+      // In one order: pages that wrote the same differently would answer each other for ever.
+      const sorted = Object.fromEntries(Object.entries(now).sort(([a], [b]) => (a < b ? -1 : 1)));
+      localStorage.setItem(place, JSON.stringify(sorted));
     } catch {
       // A browser without storage forgets them; nothing else depends on it.
     }

@@ -96,9 +96,7 @@ export class TranscriptShelf {
       entry.transcript.loading = false;
       entry.transcript.reset(page.events, page.hasMore);
       entry.phase = "live";
-      for (const item of this.#streaming.get(entry.sessionId)?.values() ?? []) {
-        if (item.text !== null) entry.transcript.chunk({ ...item.payload, content: item.text, offset: 0 });
-      }
+      this.#stream(entry);
       const buffer = entry.buffer;
       entry.buffer = [];
       for (const record of buffer) this.#apply(entry, record);
@@ -108,6 +106,13 @@ export class TranscriptShelf {
       // Without a connection it is asked for again when there is one.
       entry.phase = error.code === "offline" ? "idle" : "failed";
       entry.error.value = error.code === "offline" ? null : error;
+    }
+  }
+
+  /** What streams at the moment, from its beginning: the transcript takes what it hasn't. */
+  #stream(entry) {
+    for (const item of this.#streaming.get(entry.sessionId)?.values() ?? []) {
+      if (item.text !== null) entry.transcript.chunk({ ...item.payload, content: item.text, offset: 0 });
     }
   }
 
@@ -170,7 +175,10 @@ export class TranscriptShelf {
   /** The replay is over. */
   synced() {
     this.#isSyncing = false;
-    for (const entry of this.#entries.values()) if (entry.phase !== "live") this.#load(entry);
+    for (const entry of this.#entries.values()) {
+      if (entry.phase === "live") this.#stream(entry);
+      else this.#load(entry);
+    }
   }
 
   event(frame) {
@@ -208,7 +216,8 @@ export class TranscriptShelf {
       item.text = item.text.length > streamingLimit ? null : item.text + payload.content;
       item.bytes += encoder.encode(payload.content).length;
     } else item.text = null;
+    // While a replay is under way, what streams belongs behind events that are still to come.
     const entry = this.#entries.get(sessionId);
-    if (entry?.phase === "live") entry.transcript.chunk(payload);
+    if (entry?.phase === "live" && !this.#isSyncing) entry.transcript.chunk(payload);
   }
 }

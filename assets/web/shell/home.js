@@ -1,10 +1,10 @@
 // What is shown while no session is: the first steps on a new machine; later, what waits for the person and what happened last.
 
-import { h, replace } from "../core/dom.js";
+import { h, reconcile, replace } from "../core/dom.js";
 import { formatRelative } from "../core/format.js";
 import { locale, t } from "../core/i18n.js";
 import { sessionHref, viewHref } from "../core/route.js";
-import { frameEffect } from "../core/signal.js";
+import { effect, frameEffect, untracked } from "../core/signal.js";
 import { store } from "../core/store.js";
 import { baseName, visible } from "../core/text.js";
 import { button, keyHint } from "../ui/button.js";
@@ -19,9 +19,15 @@ const recent = 6;
 export function homeView() {
   const element = h("div", { class: "home view", tabIndex: -1 });
   let drawn = null;
+  let first = null;
   const stop = frameEffect(() => {
     if (!store.isReady.value) return void replace(element);
-    if (store.sessionsTotal.value === 0) return void replace(element, firstRun());
+    if (store.sessionsTotal.value === 0) {
+      showFirst();
+      return;
+    }
+    first?.dispose();
+    first = null;
     const sessions = store.sessions.value;
     const waiting = [...new Set([...store.pending.value.values()].map((request) => request.sessionId))].map((id) => sessions.get(id)).filter(Boolean);
     const last = [];
@@ -36,7 +42,24 @@ export function homeView() {
     drawn = facts;
     replace(element, overview({ waiting, last }));
   });
-  return { element, dispose: stop };
+
+  /** The first steps stay in place: somebody may be in the middle of one. */
+  function showFirst() {
+    const facts = `${locale.value} ${hasReadyAgent()}`;
+    if (first?.facts === facts) return;
+    first?.dispose();
+    first = { facts, ...untracked(firstRun) };
+    drawn = null;
+    replace(element, first.content);
+  }
+
+  return {
+    element,
+    dispose() {
+      stop();
+      first?.dispose();
+    },
+  };
 }
 
 function overview({ waiting, last }) {
@@ -64,45 +87,69 @@ function cards(records) {
   }));
 }
 
+const realAgents = () => sortedProviders.value.filter((provider) => provider.id !== "echo");
+const hasReadyAgent = () => realAgents().some((provider) => readiness(provider) === "ready");
+
 /** The first start on a machine. */
 function firstRun() {
-  const providers = sortedProviders.value.filter((provider) => provider.id !== "echo");
-  const hasReady = providers.some((provider) => readiness(provider) === "ready");
+  const hasReady = hasReadyAgent();
+  const list = h("ul", { class: "first-agents" });
+  const rows = new Map();
+  const stop = effect(() => {
+    reconcile(list, realAgents(), (provider) => provider.id, (provider) => {
+      const row = agentRow(provider.id);
+      rows.set(provider.id, row);
+      row.update(provider);
+      return row.element;
+    }, (_, provider) => rows.get(provider.id).update(provider));
+  });
   const step = (number, title, ...content) => h("li", { class: "first-step" },
     h("span", { class: "first-number", "aria-hidden": "true" }, number), h("div", { class: "stack" }, h("h2", null, title), content));
   const agents = step(hasReady ? 1 : 2, t(hasReady ? "shell.first.start" : "shell.first.install"),
     h("p", null, t(hasReady ? "shell.first.startText" : "shell.first.installText")),
     hasReady ? h("div", { class: "actions" }, button(t("shell.new.title"), () => newSessionDialog(), { kind: "primary", iconName: "plus" })) : null,
-    h("ul", { class: "first-agents" }, providers.map((provider) => {
-      const state = readiness(provider);
-      const needsHelp = state !== "ready";
-      const head = [h("span", { class: "provider-name" }, visible(provider.name, 60)), h("span", { class: `provider-state provider-${state}` }, readinessText(provider))];
-      return h("li", null, needsHelp
-        ? lazyDetails(head, () => providerHelp(provider), state === "installing")
-        : h("div", { class: "first-agent" }, head));
-    })));
+    list);
   const echo = step(hasReady ? 2 : 1, t("shell.first.echo"), h("p", null, t("shell.first.echoText")),
     h("div", { class: "actions" }, button(t("shell.first.echoStart"), startEcho, { kind: hasReady ? "" : "primary", iconName: "play" })));
-  return [
-    h("div", { class: "home-head" }, h("h1", null, t("shell.first.title"))),
-    h("p", { class: "first-lead" }, t("shell.first.lead")),
-    h("ol", { class: "first-steps" },
-      hasReady ? [agents, echo] : [echo, agents],
-      step(3, t("shell.first.import"), h("p", null, t("shell.first.importText")),
-        h("div", { class: "actions" }, button(t("shell.import.title"), importDialog, { iconName: "import" }), h("a", { class: "button quiet", href: viewHref("providers") }, t("shell.view.providers"))))),
-  ];
+  return {
+    content: [
+      h("div", { class: "home-head" }, h("h1", null, t("shell.first.title"))),
+      h("p", { class: "first-lead" }, t("shell.first.lead")),
+      h("ol", { class: "first-steps" },
+        hasReady ? [agents, echo] : [echo, agents],
+        step(3, t("shell.first.import"), h("p", null, t("shell.first.importText")),
+          h("div", { class: "actions" }, button(t("shell.import.title"), importDialog, { iconName: "import" }), h("a", { class: "button quiet", href: viewHref("providers") }, t("shell.view.providers"))))),
+    ],
+    dispose() {
+      stop();
+      for (const row of rows.values()) row.dispose();
+    },
+  };
 }
 
-/** Details whose content is made when they are opened: it may ask the daemon. */
-function lazyDetails(summary, make, isOpen) {
-  const details = h("details", { class: "first-agent" }, h("summary", null, summary));
-  const fill = () => {
-    if (details.open && details.children.length === 1) details.append(make() ?? "");
+/** An agent with its state, and behind it what is to be done: made when it is opened, for it may ask the daemon. */
+function agentRow(id) {
+  const name = h("span", { class: "provider-name" });
+  const state = h("span");
+  const details = h("details", { class: "first-agent" }, h("summary", null, name, state));
+  const element = h("li", null, details);
+  let help = null;
+  const open = () => {
+    if (!details.open || help) return;
+    help = untracked(() => providerHelp(id));
+    details.append(help.element);
   };
-  details.addEventListener("toggle", fill);
-  if (isOpen) {
-    details.open = true;
-    fill();
-  }
-  return details;
+  details.addEventListener("toggle", open);
+  return {
+    element,
+    update(provider) {
+      const now = readiness(provider);
+      name.textContent = visible(provider.name, 60);
+      state.textContent = readinessText(provider);
+      state.className = `provider-state provider-${now}`;
+      details.classList.toggle("is-ready", now === "ready");
+      if (now === "installing") details.open = true;
+    },
+    dispose: () => help?.dispose(),
+  };
 }

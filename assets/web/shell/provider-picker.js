@@ -3,8 +3,8 @@
 import { connection } from "../core/connection.js";
 import { h, reconcile, replace } from "../core/dom.js";
 import { formatTime } from "../core/format.js";
-import { t } from "../core/i18n.js";
-import { computed, effect, signal } from "../core/signal.js";
+import { locale, t } from "../core/i18n.js";
+import { computed, effect, untracked } from "../core/signal.js";
 import { store } from "../core/store.js";
 import { visible } from "../core/text.js";
 import { button } from "../ui/button.js";
@@ -70,8 +70,10 @@ export function providerPicker(chosen) {
   }
 
   const stopHelp = effect(() => {
-    const provider = store.provider(chosen.value);
-    replace(help, provider ? providerHelp(provider) : null);
+    const id = chosen.value;
+    const shown = untracked(() => providerHelp(id));
+    replace(help, shown.element);
+    return shown.dispose;
   });
 
   return {
@@ -83,59 +85,68 @@ export function providerPicker(chosen) {
   };
 }
 
-/** Ways of the command that signs in, by provider: asked for once. */
+/** Commands that sign in, by provider: asked for once. */
 const logins = new Map();
 
-/** What is to be done before the provider can be used; null when there is nothing. */
-export function providerHelp(provider) {
-  const state = readiness(provider);
-  const problem = signal(null);
-  const error = h("p", { class: "notice-error", role: "alert", hidden: true });
-  effect(() => {
-    error.hidden = problem.value === null;
-    error.textContent = problem.value ?? "";
+/** What is to be done before a provider can be used; empty when there is nothing. It stays in place while an installation says
+ * how far it is: buttons that are made anew several times a second can't be pressed. */
+export function providerHelp(id) {
+  const element = h("div", { class: "help" });
+  const progress = h("progress", { max: 100 });
+  const line = h("p", { class: "help-line" });
+  let drawn = "";
+  const dispose = effect(() => {
+    const provider = store.provider(id);
+    const state = provider ? readiness(provider) : "ready";
+    const { percent, line: text } = provider?.operation ?? {};
+    if (percent === undefined || percent === null) progress.removeAttribute("value");
+    else progress.value = percent;
+    line.textContent = text ? visible(text, 160) : "";
+    const facts = JSON.stringify([locale.value, state, provider?.problem, provider?.installRecipes, provider?.operation?.error, provider?.health, provider?.name]);
+    if (facts === drawn) return;
+    drawn = facts;
+    untracked(() => replace(element, state === "ready" ? null : helpBox(provider, state, progress, line)));
   });
-  const run = (action) => async (event) => {
-    const target = event?.currentTarget;
-    if (target) target.disabled = true;
-    problem.value = null;
-    try {
-      await action();
-    } catch (failure) {
-      problem.value = visible(failure.message, 600);
-    } finally {
-      if (target) target.disabled = false;
-    }
-  };
+  return { element, dispose };
+}
+
+function helpBox(provider, state, progress, line) {
+  const error = h("p", { class: "notice-error", role: "alert", hidden: true });
+  const name = visible(provider.name, 60);
   const path = `/providers/${encodeURIComponent(provider.id)}`;
-  const check = button(t("shell.provider.check"), run(() => connection.api("POST", `${path}/check`)), { iconName: "retry" });
+  const act = (label, action, options) => {
+    const each = button(label, async () => {
+      each.disabled = true;
+      error.hidden = true;
+      try {
+        await action();
+      } catch (failure) {
+        error.textContent = visible(failure.message, 600);
+        error.hidden = false;
+      } finally {
+        each.disabled = false;
+      }
+    }, options);
+    return each;
+  };
+  const check = () => act(t("shell.provider.check"), () => connection.api("POST", `${path}/check`), { iconName: "retry" });
+  const box = (...content) => h("div", { class: "help-box" }, content, error);
+  const actions = (...buttons) => h("div", { class: "actions" }, buttons);
 
   switch (state) {
-    case "ready":
-      return null;
     case "disabled":
-      return h("div", { class: "help-box" }, h("p", null, t("shell.provider.disabledHelp")),
-        h("div", { class: "actions" }, button(t("shell.provider.enable"), run(() => connection.api("PATCH", path, { enabled: true })), { kind: "primary" })), error);
-    case "installing": {
-      const { line, percent } = provider.operation;
-      return h("div", { class: "help-box" },
-        h("p", null, t("shell.provider.installing")),
-        h("progress", { value: percent ?? null, max: 100, "aria-label": t("shell.provider.installing") }),
-        line ? h("p", { class: "help-line" }, visible(line, 160)) : null,
-        h("div", { class: "actions" }, button(t("shell.cancel"), run(() => connection.api("DELETE", `${path}/install`)))), error);
-    }
+      return box(h("p", null, t("shell.provider.disabledHelp")),
+        actions(act(t("shell.provider.enable"), () => connection.api("PATCH", path, { enabled: true }), { kind: "primary" })));
+    case "installing":
+      progress.setAttribute("aria-label", t("shell.provider.installing"));
+      return box(h("p", null, t("shell.provider.installing")), progress, line,
+        actions(act(t("shell.cancel"), () => connection.api("DELETE", `${path}/install`))));
     case "install": {
       const recipes = provider.installRecipes ?? [];
       const failure = provider.operation?.phase === "failed" ? provider.operation.error?.message : null;
-      return h("div", { class: "help-box" },
-        h("p", null, recipes.length ? t("shell.provider.installHelp", { name: visible(provider.name, 60) }) : t("shell.provider.installByHand", { name: visible(provider.name, 60) })),
+      return box(h("p", null, t(recipes.length ? "shell.provider.installHelp" : "shell.provider.installByHand", { name })),
         failure ? h("p", { class: "notice-error" }, visible(failure, 600)) : null,
-        h("div", { class: "actions" },
-          recipes.map((recipe, index) => h("div", { class: "recipe" },
-            button(visible(recipe.label, 60), run(() => connection.api("POST", `${path}/install`, { recipe: recipe.id })),
-              { kind: index === 0 && !recipe.missing.length ? "primary" : "", iconName: "download", props: { disabled: recipe.missing.length > 0 } }),
-            recipe.missing.length ? h("span", { class: "hint" }, t("shell.provider.missing", { what: visible(recipe.missing.join(", "), 120) })) : null)),
-          check), error);
+        actions(recipes.map((recipe, index) => installer(recipe, index === 0)), check()));
     }
     case "login": {
       const place = h("div");
@@ -147,10 +158,19 @@ export function providerHelp(provider) {
           show(login);
         }, () => {});
       }
-      return h("div", { class: "help-box" }, h("p", null, t("shell.provider.loginHelp")), place, h("div", { class: "actions" }, check), error);
+      return box(h("p", null, t("shell.provider.loginHelp")), place, actions(check()));
     }
     default:
-      return h("div", { class: "help-box" }, h("p", null, visible(provider.problem ?? readinessText(provider), 600)), h("div", { class: "actions" }, check), error);
+      return box(h("p", null, visible(provider.problem ?? readinessText(provider), 600)), actions(check()));
+  }
+
+  function installer(recipe, isFirst) {
+    const canRun = recipe.missing.length === 0;
+    return h("div", { class: "recipe" },
+      act(visible(recipe.label, 60), () => connection.api("POST", `${path}/install`, { recipe: recipe.id }), {
+        kind: isFirst && canRun ? "primary" : "", iconName: "download", props: { disabled: !canRun },
+      }),
+      canRun ? null : h("span", { class: "hint" }, t("shell.provider.missing", { what: visible(recipe.missing.join(", "), 120) })));
   }
 }
 

@@ -6,7 +6,7 @@ import { h, replace } from "../core/dom.js";
 import { t } from "../core/i18n.js";
 import { bindKeys } from "../core/keys.js";
 import { navigate, sessionHref, viewHref } from "../core/route.js";
-import { effect, signal, untracked } from "../core/signal.js";
+import { effect, flush, signal, untracked } from "../core/signal.js";
 import { store } from "../core/store.js";
 import { visible } from "../core/text.js";
 import { composer } from "../interaction/composer.js";
@@ -52,7 +52,9 @@ export function mount(app) {
     },
     focusSearch() {
       shell.showSidebar();
-      requestAnimationFrame(() => side.focusSearch());
+      // At once: what is typed next is meant for the field.
+      flush();
+      side.focusSearch();
     },
     help: helpDialog,
     /** The next session that waits for the person, after the one that is shown. */
@@ -165,11 +167,11 @@ export function mount(app) {
     if (store.selected.peek() === id) content?.views?.conversation?.scrollToSeq?.(seq);
   }
 
-  bindKeys(document, {
-    "Mod+K": () => (document.querySelector("dialog[open]") ? false : openPalette(shell)),
-    "?": () => (document.querySelector("dialog[open]") ? false : helpDialog()),
-    "/": () => (document.querySelector("dialog[open]") ? false : shell.focusSearch()),
-    "Alt+N": () => (document.querySelector("dialog[open]") ? false : void newSessionDialog()),
+  bindKeys(document, unlessInDialog({
+    "Mod+K": () => openPalette(shell),
+    "?": () => helpDialog(),
+    "/": () => shell.focusSearch(),
+    "Alt+N": () => void newSessionDialog(),
     "Alt+W": () => shell.openWaiting(),
     "Alt+J": () => side.list.openNext(1),
     "Alt+K": () => side.list.openNext(-1),
@@ -181,6 +183,7 @@ export function mount(app) {
       const record = store.sessions.peek().get(store.selected.peek());
       if (!record) return false;
       shell.showSidebar();
+      flush();
       side.list.startRename(record);
       return true;
     },
@@ -189,11 +192,11 @@ export function mount(app) {
       shell.closeDrawer();
       return true;
     },
-  });
+  }));
 
   /** F6: from the list to the conversation to the composer and round again. */
   function nextRegion(by) {
-    const stops = [() => { shell.showSidebar(); side.list.focus(); }, focusContent];
+    const stops = [() => { shell.showSidebar(); flush(); side.list.focus(); }, focusContent];
     const places = [side.element, main];
     if (content?.views?.composer) {
       stops.push(() => content.views.composer.focus());
@@ -208,6 +211,13 @@ export function mount(app) {
   watchNotifications();
   watchDaemon();
   addEventListener("hashchange", redeemTicket);
+}
+
+/** A dialog has the keyboard to itself. */
+function unlessInDialog(bindings) {
+  return Object.fromEntries(Object.entries(bindings).map(([keys, run]) => [
+    keys, (event) => (document.querySelector("dialog[open]") ? false : run(event)),
+  ]));
 }
 
 /** What one session shows, in its places of the grid. */
@@ -255,6 +265,10 @@ function watchDaemon() {
   });
   connection.on("core:notification", ({ payload }) => {
     toast(visible(payload.message, 600), { kind: payload.level === "error" ? "danger" : payload.level === "warning" ? "warn" : undefined });
+  });
+  connection.on("error", ({ payload, requestId }) => {
+    // One with the number of a request is that request's, and said where it was made.
+    if (requestId === undefined) toast(visible(payload.message, 500), { kind: "danger" });
   });
   connection.on("workflow:event", ({ payload }) => {
     if (payload.type !== "budget") return;
