@@ -183,6 +183,37 @@ def test_while_a_turn_runs_it_is_said_what_can_be_done(shown, session):
     eventually("it waits", lambda: [q["content"] for q in session.record["queue"]] == ["later"])
 
 
+def test_what_can_be_told_more_is_told_by_control_enter(shown, session):
+    session.say("[[stall:60]]")
+    session.wait_for("running")
+    # As if the echo agent could; what is sent is looked at, since the daemon knows better and has it wait.
+    shown.evaluate("""() => {
+        const { store, connection } = codeaiHub;
+        const echo = store.providers.peek().get("echo");
+        store.providers.value = new Map(store.providers.peek()).set("echo", { ...echo, capabilities: { ...echo.capabilities, steer: true } });
+        const send = connection.send.bind(connection);
+        codeaiHub.modes = [];
+        connection.send = (type, payload) => { if (type === "session:message") codeaiHub.modes.push(payload.mode); return send(type, payload); };
+    }""")
+    for keys in ("Enter", "Control+Enter"):
+        field(shown).fill(keys)
+        field(shown).press(keys)
+    eventually("both are sent", lambda: len(contents(session)) == 3)
+    assert shown.evaluate("codeaiHub.modes") == ["queue", "steer"]
+
+
+def test_what_is_too_large_for_a_frame_goes_by_a_request(daemon, shown, session):
+    daemon.patch("/settings", {"stream": {"maxMessageBytes": 8192}})
+    until(shown, "codeaiHub.store.settings.peek().stream.maxMessageBytes === 8192")
+    asked = []
+    shown.on("request", lambda request: asked.append((request.method, request.url.rsplit("/", 1)[1])))
+    long = "[[text:" + "x" * 9000 + "]]"
+    field(shown).fill(long)
+    field(shown).press("Enter")
+    eventually("it is sent", lambda: contents(session) == [long])
+    assert ("POST", "messages") in asked
+
+
 def test_what_is_sent_without_a_connection_is_held_and_sent_once(web, daemon, shown, session):
     web.allow(r"WebSocket|Failed to load resource|ERR_CONNECTION")
     daemon.kill()

@@ -58,6 +58,8 @@ class TestSettings:
         daemon.patch("/settings", {"stream": {"pingSeconds": 31}, "limits": {"maxClients": 40}})
         eventually("the other value", lambda: setting(page, "stream.pingSeconds").get_by_role("textbox").input_value() == "31")
         assert setting(page, "limits.maxClients").get_by_role("textbox").input_value() == "12"
+        page.keyboard.type("3")
+        assert setting(page, "limits.maxClients").get_by_role("textbox").input_value() == "123"
         page.get_by_text("1 change is not saved").wait_for()
 
     def test_each_says_what_keeps_it_from_being_felt(self, web, daemon):

@@ -3,14 +3,14 @@
 
 import { h, reconcile, replace } from "../core/dom.js";
 import { t } from "../core/i18n.js";
-import { bindKeys, isMac, keyCaps, shortcuts } from "../core/keys.js";
+import { isMac, keyCaps, shortcuts } from "../core/keys.js";
 import { effect, signal } from "../core/signal.js";
 import { connection } from "../core/connection.js";
 import { store } from "../core/store.js";
 import { icon } from "../ui/icons.js";
 import { toast } from "../ui/toast.js";
 import { attachmentChip, hasImages, readFiles } from "./attachments.js";
-import { commands, parseCommand, providerNamed } from "./commands.js";
+import { parseCommand, providerNamed } from "./commands.js";
 import { completionList, completions } from "./completion.js";
 import { composition } from "./compositions.js";
 import { history } from "./history.js";
@@ -343,8 +343,6 @@ export function composer(sessionId) {
         h("button", { type: "button", class: "button small", on: { click: resolve("both") } }, t("interaction.draft.both"))));
   }
 
-  const unbind = bindKeys(element, { "Mod+Shift+U": () => attach() });
-
   return {
     element,
     focus: () => field.focus(),
@@ -356,7 +354,6 @@ export function composer(sessionId) {
     },
     dispose() {
       clearTimeout(escapeTimer);
-      unbind();
       state.flush();
       for (const end of effects) end();
     },
@@ -366,6 +363,3 @@ export function composer(sessionId) {
 function keyText(keys) {
   return keyCaps(keys).join(isMac ? "" : "+");
 }
-
-/** The names of the composer's commands. */
-export const commandNames = commands.map((each) => each.name);

@@ -1,7 +1,7 @@
 // The form of a permission: exactly what would be done, and every answer that the agent offers.
 
 import { h, replace } from "../core/dom.js";
-import { t } from "../core/i18n.js";
+import { has, locale, t } from "../core/i18n.js";
 import { effect, signal } from "../core/signal.js";
 import { connection } from "../core/connection.js";
 import { toast } from "../ui/toast.js";
@@ -68,7 +68,7 @@ export function permissionForm(request, { answering }) {
       type: "button", class: `button option ${kindClass(option.kind, options)}`, "aria-disabled": isOff ? "true" : null, dataset: { kind: option.kind },
       title: isOff ? t("interaction.request.offline") : null, "aria-keyshortcuts": [index < 9 ? index + 1 : null, letterOf(option, options)].filter(Boolean).join(" ") || null,
       on: { click: () => !isOff && answer(option) },
-    }, index < 9 && h("kbd", { "aria-hidden": "true" }, String(index + 1)), h("span", null, clipped(option.label || option.kind, 120)));
+    }, index < 9 && h("kbd", { "aria-hidden": "true" }, String(index + 1)), h("span", null, optionLabel(option)));
   }
 
   return {
@@ -90,6 +90,16 @@ export function permissionForm(request, { answering }) {
       details.dispose();
     },
   };
+}
+
+/** What agents say when they have nothing particular to say; in another language it is said in that. */
+const general = /^(allow|allow once|yes|always allow|allow always|reject|reject once|deny|no|always reject|reject always|never allow)$/i;
+
+/** The words of an option: the agent's own, unless they say no more than its kind does. */
+export function optionLabel(option) {
+  const key = `interaction.option.${option.kind}`;
+  const label = option.label || String(option.kind);
+  return locale.value !== "en" && general.test(label.trim()) && has(key) ? t(key) : clipped(label, 120);
 }
 
 function isReject(option) {

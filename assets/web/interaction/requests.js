@@ -11,7 +11,7 @@ import { effect, signal } from "../core/signal.js";
 import { connection } from "../core/connection.js";
 import { store } from "../core/store.js";
 import { icon } from "../ui/icons.js";
-import { permissionForm } from "./permission.js";
+import { optionLabel, permissionForm } from "./permission.js";
 import { questionForm } from "./question.js";
 import { providerName } from "./operations.js";
 import { visible as clipped } from "../core/text.js";
@@ -166,7 +166,7 @@ function isGranted({ outcome, optionKind }) {
 /** Who answered, and what. */
 function outcomeText({ outcome, optionId, optionKind, by, request, isOwn }) {
   const option = request?.options?.find?.((each) => each.optionId === optionId);
-  const what = option ? clipped(option.label, 60)
+  const what = option ? optionLabel(option)
     : outcome === "answered" ? t("interaction.outcome.answered")
       : outcome === "declined" ? t("interaction.outcome.declined")
         : outcome === "cancelled" ? t("interaction.outcome.cancelled") : clipped(optionKind ?? outcome, 60);

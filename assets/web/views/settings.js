@@ -106,6 +106,8 @@ export function settingsView() {
   const drawForm = effect(() => {
     const now = table.value;
     if (!now) return;
+    const writing = document.activeElement;
+    const writingIn = sections.contains(writing) ? fields.find((field) => field.element.contains(writing)) : null;
     for (const field of fields) field.dispose?.();
     fields = [];
     const bySection = new Map();
@@ -122,6 +124,13 @@ export function settingsView() {
       h("li", null, h("a", { href: "#/settings", dataset: { section: name }, on: { click: (event) => { event.preventDefault(); show(name); } } }, sectionOf(name).title)))));
     fields.push(...browser.fields);
     filter();
+    // Whoever is writing goes on writing.
+    const same = writingIn && fields.find((field) => field.key === writingIn.key);
+    if (same) {
+      same.focus();
+      const { activeElement } = document;
+      if (typeof writing.selectionStart === "number" && activeElement.setSelectionRange) activeElement.setSelectionRange(writing.selectionStart, writing.selectionEnd);
+    }
   });
 
   function section(name, list) {
