@@ -207,10 +207,13 @@ def test_what_is_too_large_for_a_frame_goes_by_a_request(daemon, shown, session)
     until(shown, "codeaiHub.store.settings.peek().stream.maxMessageBytes === 8192")
     asked = []
     shown.on("request", lambda request: asked.append((request.method, request.url.rsplit("/", 1)[1])))
-    long = "[[text:" + "x" * 9000 + "]]"
-    field(shown).fill(long)
+    long = "é" + "x" * 9000
+    shown.set_input_files(".composer input[type=file]", [{"name": "long.txt", "mimeType": "text/plain", "buffer": long.encode()}])
+    shown.get_by_role("button", name="Remove long.txt").wait_for()
+    field(shown).fill("look")
     field(shown).press("Enter")
-    eventually("it is sent", lambda: contents(session) == [long])
+    message = session.wait_for_event(lambda e: e["kind"] == "message" and e["data"]["role"] == "user")
+    assert message["data"]["attachments"][0]["text"] == long
     assert ("POST", "messages") in asked
 
 
@@ -245,6 +248,14 @@ def test_an_unsent_message_outlives_the_page(web, daemon, shown, session):
     first.reload()
     eventually("it is forgotten again", lambda: first.evaluate("Object.keys(localStorage).every((key) => !key.startsWith('hub.outbox/'))"))
     assert contents(session) == ["[[text:left behind]]"]
+
+
+def test_a_draft_too_large_for_a_frame_doesn_t_end_the_connection(web, daemon, session):
+    daemon.patch("/settings", {"stream": {"maxMessageBytes": 8192}})
+    page = web.open(daemon, session.address)
+    field(page).fill("x" * 9000)
+    eventually("it is kept", lambda: (session.record.get("draft") or {}).get("text") == "x" * 9000)
+    assert page.evaluate("codeaiHub.connection.isOpen") and field(page).input_value() == "x" * 9000
 
 
 def test_two_drafts_at_once_lose_nothing(web, daemon, session):

@@ -93,7 +93,7 @@ class Composition {
     const text = this.text.peek();
     if (!isKept || this.conflict.peek() || text === this.#base) return keepIf(this.sessionId, text !== this.#base, text);
     this.#inFlight = text;
-    connection.send("session:draft", { sessionId: this.sessionId, text }).then(
+    saved(this.sessionId, text).then(
       () => {
         this.#base = text;
         // The others are told by a frame; the record here is to say the same, or its next change would look like news.
@@ -123,6 +123,13 @@ class Composition {
     clearTimeout(this.#timer);
     this.#timer = null;
   }
+}
+
+/** By a frame, or by a request when it is too large for one: the daemon ends a connection for a frame that is. */
+function saved(sessionId, text) {
+  // UTF-16 units to UTF-8 bytes, three at most each, and six where JSON escapes them.
+  const isSmall = text.length * 6 + 4096 < (store.settings.peek()?.stream?.maxMessageBytes ?? 1 << 20);
+  return isSmall ? connection.send("session:draft", { sessionId, text }) : connection.api("PUT", `/sessions/${sessionId}/draft`, { text });
 }
 
 // The browser's copy, for the time in which the daemon has none: without a connection, or with the page closed in between.

@@ -111,14 +111,14 @@ class Outbox {
 /** By a frame, or by a request when it is too large for one. */
 function deliver(sessionId, message) {
   const largest = store.settings.peek()?.stream?.maxMessageBytes ?? 1 << 20;
-  // UTF-16 units to UTF-8 bytes: three at most each; the frame around it takes a little.
-  const size = message.content.length * 3 + (message.attachments ?? []).reduce((sum, each) => sum + attachmentBytes(each), 0);
+  // UTF-16 units to UTF-8 bytes: three at most each, and six where JSON escapes them; the frame around it takes a little.
+  const size = message.content.length * 6 + (message.attachments ?? []).reduce((sum, each) => sum + attachmentBytes(each), 0);
   if (size + 4096 < largest) return connection.send("session:message", { sessionId, ...message });
   return connection.api("POST", `/sessions/${sessionId}/messages`, message);
 }
 
 function attachmentBytes(each) {
-  return (each.data?.length ?? 0) + (each.text?.length ?? 0) * 3 + 512;
+  return (each.data?.length ?? 0) + (each.text?.length ?? 0) * 6 + 512;
 }
 
 function isOpen() {
