@@ -12,7 +12,7 @@ import { icon } from "../ui/icons.js";
 import { toast } from "../ui/toast.js";
 import { copyText } from "./clipboard.js";
 import { TextDocument } from "./document.js";
-import { findBar } from "./find.js";
+import { findBar, rangesOf } from "./find.js";
 import { VirtualList } from "./list.js";
 import { isFoldable, rowView } from "./rows.js";
 import { oneLine } from "./text.js";
@@ -375,8 +375,15 @@ export function conversation(sessionId) {
     return shown;
   }
 
+  /** Shows the first place of a word in a row, and returns it. */
   function showMatch(row, word) {
-    showRow(row, word);
+    const shown = showRow(row, word);
+    const [range] = shown ? rangesOf(shown, word, 1) : [];
+    if (!range) return null;
+    const view = scroller.getBoundingClientRect();
+    const place = range.getBoundingClientRect();
+    if (place.top < view.top || place.bottom > view.bottom) scroller.scrollTop += place.top - view.top - view.height / 3;
+    return range;
   }
 
   async function scrollToSeq(seq) {

@@ -8,11 +8,29 @@ import { textOf } from "./transcript.js";
 const mostMarked = 500;
 const slice = 10; // milliseconds of searching at a time
 
-/** `goTo(row, word)` shows a row; `rows()` are all of them, nested ones too; `loadAll()` brings what is older. */
+/** Where a word, in lower case, is in an element; at most `most` places. */
+export function rangesOf(root, word, most) {
+  const ranges = [];
+  const walker = document.createTreeWalker(root, NodeFilter.SHOW_TEXT);
+  while (ranges.length < most && walker.nextNode()) {
+    const node = walker.currentNode;
+    const text = node.data.toLowerCase();
+    for (let i = text.indexOf(word); i >= 0 && ranges.length < most && i + word.length <= node.length; i = text.indexOf(word, i + word.length)) {
+      const range = new Range();
+      range.setStart(node, i);
+      range.setEnd(node, i + word.length);
+      ranges.push(range);
+    }
+  }
+  return ranges;
+}
+
+/** `goTo(row, word)` shows a row and returns the range of the word in it, or null; `rows()` are all of them, nested ones too; `loadAll()` brings what is older. */
 export function findBar({ rows, goTo, loadAll, hasOlder, onClose }) {
   let word = "";
   let matches = [];
   let at = -1;
+  let now = null; // the range that was gone to
   const input = h("input", { type: "search", class: "find-input", placeholder: t("conversation.find"), "aria-label": t("conversation.find"), spellcheck: false, autocomplete: "off" });
   const count = h("span", { class: "find-count", role: "status" });
   const older = h("button", { type: "button", class: "button small quiet", hidden: true, on: { click: everything } }, t("conversation.findOlder"));
@@ -61,7 +79,7 @@ export function findBar({ rows, goTo, loadAll, hasOlder, onClose }) {
   function step(by) {
     if (matches.length > 0) {
       at = (at + by + matches.length) % matches.length;
-      goTo(matches[at], word);
+      now = goTo(matches[at], word);
     }
     count.textContent = word === "" ? "" : matches.length === 0 ? t("conversation.findNone") : t("conversation.findCount", { at: at + 1, of: matches.length });
     mark();
@@ -86,21 +104,15 @@ export function findBar({ rows, goTo, loadAll, hasOlder, onClose }) {
     const highlights = CSS.highlights;
     if (!highlights) return;
     highlights.delete("find");
+    highlights.delete("find-now");
     if (word === "" || element.hidden) return;
-    const ranges = [];
     const root = element.parentElement?.querySelector(".feed");
-    const walker = root && document.createTreeWalker(root, NodeFilter.SHOW_TEXT);
-    while (walker?.nextNode() && ranges.length < mostMarked) {
-      const text = walker.currentNode.data.toLowerCase();
-      for (let i = text.indexOf(word); i >= 0 && ranges.length < mostMarked; i = text.indexOf(word, i + word.length)) {
-        if (i + word.length > walker.currentNode.length) break;
-        const range = new Range();
-        range.setStart(walker.currentNode, i);
-        range.setEnd(walker.currentNode, i + word.length);
-        ranges.push(range);
-      }
-    }
+    const ranges = root ? rangesOf(root, word, mostMarked) : [];
     highlights.set("find", new Highlight(...ranges));
+    if (!now) return;
+    const current = new Highlight(now);
+    current.priority = 1;
+    highlights.set("find-now", current);
   }
 
   function close() {
