@@ -5,6 +5,7 @@ import { formatNumber } from "../core/format.js";
 import { t, has } from "../core/i18n.js";
 import { navigate, sessionHref } from "../core/route.js";
 import { store } from "../core/store.js";
+import { visible } from "../core/text.js";
 import { toast } from "../ui/toast.js";
 
 /** The text of an error of the daemon's: in the person's language where it is one that everybody meets, else as it was said. */
@@ -86,9 +87,9 @@ export function newId() {
   return Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
 }
 
-/** A provider's own name. */
+/** A provider's own name, which a manifest or a log from elsewhere has set. */
 export function providerName(id) {
-  return store.providers.value.get(id)?.name ?? id;
+  return visible(store.providers.value.get(id)?.name ?? id, 80);
 }
 
 /** A count with its thousands. */

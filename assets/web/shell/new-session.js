@@ -85,6 +85,8 @@ export function newSessionDialog(preset = {}) {
     const record = store.take(await connection.api("POST", "/sessions", request));
     store.setPreference("lastProvider", provider.id);
     if (request.workspace) store.setPreference("lastWorkspace", request.workspace);
+    // What comes next is said in the session.
+    addEventListener("hashchange", () => requestAnimationFrame(() => document.querySelector(".composer-field")?.focus()), { once: true });
     navigate(sessionHref(record.id));
     if (content.value.trim()) {
       // The session is there; if its first message can't be sent, the person has it in the draft.

@@ -15,11 +15,14 @@ export function openDialog({ title, body, actions = [], onClose, class: extra = 
   const id = `dialog-${++count}`;
   const failure = h("p", { class: "dialog-error", role: "alert", hidden: true });
   const foot = h("footer", { class: "dialog-actions" });
+  const content = h("div", { class: "dialog-body" }, body);
+  // What is only text and longer than the screen is scrolled by keyboard, too.
+  if (!content.querySelector("a[href], button, input, select, textarea, summary, [tabindex]")) content.tabIndex = 0;
   const element = h("dialog", { class: `dialog ${extra}`.trim(), "aria-labelledby": id },
     h("header", { class: "dialog-head" },
       h("h2", { id, class: "dialog-title" }, title),
       h("button", { type: "button", class: "icon-button", "aria-label": t("shell.close"), on: { click: () => close() } }, icon("close"))),
-    h("div", { class: "dialog-body" }, body),
+    content,
     failure, foot);
   let isClosed = false;
 
