@@ -1,5 +1,8 @@
 """What waits, and why; and the head of a session."""
 
+import json
+import os
+
 import pytest
 
 from browser import until
@@ -154,3 +157,46 @@ def test_the_state_and_what_was_used_follow_the_session(web, daemon, session):
     page.locator(".used").click()
     dialog = page.get_by_role("dialog", name="Usage of this session")
     assert dialog.get_by_role("row", name="Echo").get_by_role("cell").all_inner_texts() == ["1", "12,000", "0", "500", "$0.12"]
+
+
+@pytest.fixture
+def second_agent(daemon):
+    """Another provider that is the echo agent, too."""
+    folder = daemon.home / "providers/second"
+    folder.mkdir(parents=True)
+    (folder / "module.json").write_text(json.dumps({
+        "id": "second", "name": "Second", "description": "Says it back, too", "adapter": "acp", "command": ["${self}"],
+        "arguments": ["echo-agent"], "capabilities": {"models": True, "modes": True},
+    }))
+    os.chmod(folder / "module.json", 0o600)
+    eventually("it is active", lambda: any(
+        p["id"] == "second" and p["status"] == "active" for p in daemon.get("/providers")["providers"]))
+
+
+def test_another_agent_goes_on_and_says_what_it_is_told(web, daemon, session, second_agent):
+    session.say("[[error:overloaded]]", wait=True)
+    page = web.open(daemon, session.address)
+    page.get_by_role("button", name="Agent: Echo").click()
+    page.get_by_role("menuitemradio", name="Second").click()
+    dialog = page.get_by_role("dialog", name="Go on with Second?")
+    assert "told what was said so far" in dialog.inner_text()
+    # What failed is tried with it unless one says otherwise.
+    assert dialog.get_by_role("checkbox").is_checked()
+    dialog.get_by_role("button", name="Switch").click()
+    page.get_by_role("button", name="Agent: Second").wait_for()
+    eventually("it has tried", lambda: [
+        e["providerId"] for e in session.events() if e["kind"] == "turn_completed"] == ["echo", "second"])
+
+
+def test_who_is_addressed_joins_the_session(web, daemon, session, second_agent):
+    page = web.open(daemon, session.address)
+    field = page.locator(".composer-field")
+    field.press_sequentially("@sec")
+    page.get_by_role("option", name="joins the session").wait_for()
+    field.press("Enter")
+    assert field.input_value() == "@second "
+    field.press_sequentially("[[text:here I am]]")
+    field.press("Enter")
+    answer = session.wait_for_event(lambda e: e["kind"] == "message" and e["data"]["role"] == "assistant")
+    assert answer["providerId"] == "second" and session.record["providerId"] == "echo"
+    page.get_by_role("button", name="Agent: Echo +1").wait_for()
