@@ -314,6 +314,33 @@ def test_a_planned_restart_is_over_before_anybody_worries(web, daemon):
     until(page, "document.querySelector('.banner').hidden")
 
 
+SOCKETS = """
+    globalThis.sockets = [];
+    globalThis.WebSocket = class extends WebSocket { constructor(...args) { super(...args); sockets.push(this); } };
+"""
+
+def test_connections_lost_in_the_middle_of_a_stream_leave_nothing_out_and_double_nothing(web, daemon):
+    session = daemon.session(title="Lost and found")
+    page = web.open(daemon, session.address, scripts=[SOCKETS])
+    parts = "".join(f"[[think:thought {i}]][[tool-output:6x30@30]][[stream:12x20@40]]" for i in range(6))
+    answer = session.say(parts)
+    for _ in range(5):
+        page.wait_for_timeout(350)
+        page.evaluate("sockets.at(-1).close()")
+    session.wait_for_turn(answer["turnId"])
+    last = session.record["lastSeq"]
+    until(page, f"{STORE}.transcript('{session.id}').lastSeq === {last}")
+    assert page.evaluate("sockets.length") >= 4
+    fresh = web.open(daemon, session.address)
+    until(fresh, f"{STORE}.transcript('{session.id}').lastSeq === {last}")
+
+    def shown(page):
+        return [row.strip() for row in page.locator(".conversation").inner_text().splitlines() if row.strip()]
+
+    until(page, "!document.querySelector('.conversation').innerText.includes('Working')")
+    assert eventually("both show the same", lambda: shown(page) == shown(fresh))
+
+
 class TestToken:
     @pytest.fixture
     def configuration(self):
