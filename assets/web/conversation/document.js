@@ -33,24 +33,30 @@ export class TextDocument {
       if (this.#source) this.#change(source);
       this.#source = source;
     }
-    if (this.#read < source.pieces.length) {
-      const fresh = source.pieces.slice(this.#read).join("");
-      this.#read = source.pieces.length;
-      this.#waiting = this.#waiting.slice(this.#at) + fresh;
-      this.#at = 0;
-    }
+    this.#take(source);
     this.isDone = isDone;
   }
 
-  // The whole text has come in the place of what was streamed: nearly always the same.
+  #take(source) {
+    if (this.#read >= source.pieces.length) return;
+    this.#wait(source.pieces.slice(this.#read).join(""));
+    this.#read = source.pieces.length;
+  }
+
+  #wait(text) {
+    this.#waiting = this.#waiting.slice(this.#at) + text;
+    this.#at = 0;
+  }
+
+  // The whole text has come in the place of what was streamed: nearly always the same. Pieces that came just before it, too
+  // late to be followed, are taken in first.
   #change(source) {
+    this.#take(this.#source);
     const before = this.#source.text;
     const now = source.text;
-    if (now.startsWith(before) && this.#read === this.#source.pieces.length && !this.#isEnded) {
-      this.#waiting = this.#waiting.slice(this.#at) + now.slice(before.length);
-      this.#at = 0;
-      this.#read = source.pieces.length;
-    } else if (now === before) {
+    const isTaken = now.length === before.length && this.#at >= this.#waiting.length;
+    if (now.startsWith(before) && (isTaken || !this.#isEnded)) {
+      this.#wait(now.slice(before.length));
       this.#read = source.pieces.length;
     } else {
       this.pieces = [{ segments: [], size: 0 }];
