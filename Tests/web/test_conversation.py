@@ -482,6 +482,36 @@ def test_live_output_belongs_to_its_tool(lab):
     assert result == ["live out", "done"]
 
 
+def test_events_of_any_form_are_no_end(web, daemon):
+    """A log may come from anywhere. Whatever its events are like, the page shows the others."""
+    seed = random.randrange(1 << 30)
+    rng = random.Random(seed)
+    odd = [None, 0, -1, 1e300, "", "x", "\u202e<b>", [], ["x", None], {}, {"text": 1}, {"__proto__": 1}, True, "constructor"]
+    kinds = {kind for kind in (e["kind"] for e in WHOLE)} | {"question_requested", "question_resolved", "quota", "status"}
+    fields = ("role content status title name toolKind args parentItemId path oldText newText unified entries requestId options tool questions "
+              "body answers outcome optionId type model until actions code message retryAfter usage costUsd durationMs stopReason attachments by to "
+              "delayMs order turnId messageSeq exitCode resetsAt utilization").split()
+    events = []
+    for _ in range(600):
+        data = {name: rng.choice(odd) for name in rng.sample(fields, rng.randrange(12))}
+        if rng.random() < 0.5:
+            data["type"] = rng.choice(["retrying", "model", "queue_ordered", "steer_queued", "withdrawn", "forked", "process_exited"])
+        more = {"turnId": rng.choice(["t1", "t2", "t3"])}
+        if rng.random() < 0.7:
+            more["itemId"] = rng.choice(["i1", "i2", "i3", "i4", "constructor"])
+        events.append((rng.choice(sorted(kinds)), data, more))
+    events.append(("message", {"role": "assistant", "content": "the last of all"}, {"turnId": "t9", "itemId": "i9"}))
+    session = daemon.import_log([long_log(0)[0], *log_of(*events)])
+    page = web.open(daemon, session.address)
+    try:
+        conversation(page, session).get_by_text("the last of all").wait_for()
+        page.evaluate(SCROLL)
+        assert page.locator(".feed > article").count() > 3
+    except BaseException:
+        print(f"seed {seed}")
+        raise
+
+
 # What one sees
 
 

@@ -220,7 +220,7 @@ export function conversation(sessionId) {
       isStale = false;
       list.setItems(itemsOf(transcript.rows, 0, "none", []));
     }
-    feed.setAttribute("aria-busy", String(Boolean(transcript.turn)));
+    feed.setAttribute("aria-busy", String(transcript.loading));
     drawOlder();
     drawEmpty();
     list.render();

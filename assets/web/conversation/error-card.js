@@ -25,7 +25,7 @@ export function errorCard(item, context) {
 
   function actionButton({ id, label }, isFirst) {
     const words = has(`conversation.action.${id}`) ? t(`conversation.action.${id}`) : oneLine(label ?? id, 80);
-    const run = handlers[id];
+    const run = Object.hasOwn(handlers, id) ? handlers[id] : null;
     if (!run) return h("span", { class: "muted" }, words);
     const each = button(words, async () => {
       each.disabled = true;
@@ -94,7 +94,7 @@ export function errorCard(item, context) {
   const stop = effect(() => {
     const record = store.session(sessionId).value;
     const isCurrent = record && (record.retryable === row.turnId || record.held || record.parked?.turnId === row.turnId) && context.isLastError(row);
-    const all = isCurrent ? (row.actions ?? []).slice(0, 8) : [];
+    const all = isCurrent && Array.isArray(row.actions) ? row.actions.slice(0, 8) : [];
     replace(actions, all.map((action, index) => actionButton(action, index === 0)));
     actions.hidden = all.length === 0;
   });

@@ -21,9 +21,9 @@ const makers = {
 /** The view of an item in its article. `context` is what the conversation offers its rows. */
 export function rowView(item, context) {
   const article = h("article", { tabIndex: -1 });
-  const inner = makers[item.row.kind](item, context);
+  let inner = shown(() => makers[item.row.kind](item, context)) ?? unshowable();
   article.append(inner.element);
-  let shown = null;
+  let drawn = null;
   let placed = "";
   const view = {
     element: article,
@@ -50,14 +50,32 @@ export function rowView(item, context) {
       if (row.streaming && next.isLast) article.dataset.streaming = "";
       else delete article.dataset.streaming;
       const state = `${row.version} ${row.text?.length ?? 0} ${next.stamp ?? ""}`;
-      if (state === shown) return;
-      shown = state;
-      inner.update(next);
+      if (state === drawn) return;
+      drawn = state;
+      if (!shown(() => inner.update(next) ?? true)) {
+        inner = unshowable();
+        replace(article, inner.element);
+      }
       article.setAttribute("aria-label", labelOf(row));
     },
   };
   view.update(item);
   return view;
+}
+
+/** What `draw` returns; null when the event isn't of the form that it should have (a log may come from anywhere): one that
+ * can't be shown doesn't take the others with it. */
+function shown(draw) {
+  try {
+    return draw();
+  } catch (error) {
+    console.warn("a row that can't be shown", error);
+    return null;
+  }
+}
+
+function unshowable() {
+  return { element: h("div", { class: "status-line" }, t("conversation.unshowable")), update() {} };
 }
 
 function labelOf(row) {

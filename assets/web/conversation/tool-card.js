@@ -44,7 +44,7 @@ export function toolCard(item, context) {
     row = next.row;
     const isOpen = context.isOpen(key);
     const isRunning = !row.result && !row.left && row.status !== "failed";
-    if (drawnKind !== row.toolKind) replace(kind, icon(icons[drawnKind = row.toolKind] ?? "bolt", { size: 14 }));
+    if (drawnKind !== row.toolKind) replace(kind, icon(Object.hasOwn(icons, drawnKind = row.toolKind) ? icons[drawnKind] : "bolt", { size: 14 }));
     const words = oneLine(row.title || "", 400);
     const label = oneLine(row.name || row.toolKind, 60);
     // A command, and a title that begins with the tool's name, need no name before them.

@@ -160,7 +160,7 @@ export class Transcript {
     this.lastSeq = this.#events.at(-1)?.seq ?? 0;
     const structure = this.#fold.structure;
     this.#fold = new Fold(this.#live);
-    for (const event of this.#events) this.#fold.apply(event);
+    for (const event of this.#events) this.#fold.take(event);
     this.#fold.restoreLive();
     this.#fold.structure += structure + 1;
     this.#tell();
@@ -172,7 +172,7 @@ export class Transcript {
     this.#events.push(record);
     this.lastSeq = record.seq;
     if (this.firstSeq === 0) this.firstSeq = record.seq;
-    this.#fold.apply(record);
+    this.#fold.take(record);
     this.#tell();
   }
 
@@ -220,7 +220,16 @@ class Fold {
     return this.#rows.concat(this.#streaming, this.#waiting);
   }
 
-  apply(event) {
+  /** An event that isn't of the form it should have is passed over: a log may come from anywhere. */
+  take(event) {
+    try {
+      this.#apply(event);
+    } catch (error) {
+      console.warn("an event that can't be understood", event.seq, error);
+    }
+  }
+
+  #apply(event) {
     const data = event.data ?? {};
     switch (event.kind) {
       case "message":
@@ -417,7 +426,7 @@ class Fold {
   }
 
   #planned(event, data) {
-    const entries = Array.isArray(data.entries) ? data.entries : [];
+    const entries = Array.isArray(data.entries) ? data.entries.filter((entry) => typeof entry === "object" && entry !== null) : [];
     const turn = this.#turnOf(event.turnId);
     if (turn.plan) {
       turn.plan.entries = entries;
