@@ -249,6 +249,44 @@ def test_hostile_text_stays_text(lab):
     assert found["hidden"] == [] and found["title"] != "owned"
 
 
+def test_a_text_that_is_followed_is_the_text(lab):
+    """Whenever one looks at it, and whenever the whole comes in the place of what was streamed."""
+    seed = random.randrange(1 << 30)
+    wrong = lab.evaluate("""async ({ text, seed }) => {
+        const { TextDocument } = await import('/web/conversation/document.js');
+        const { GrowingText } = await import('/web/conversation/transcript.js');
+        let state = seed;
+        const random = (n) => { state = (Math.imul(state, 1664525) + 1013904223) >>> 0; return (state >>> 8) % n; };
+        const grown = (whole) => { const one = new GrowingText(); one.add(whole); return one; };
+        const shown = (one) => JSON.stringify(one.pieces.flatMap((_, index) => one.segmentsOf(index)).map((segment) => ({ ...segment, open: false })));
+        const finish = (one) => { while (one.isBehind) one.pump(0); };
+        const wrong = [];
+        for (let round = 0; round < 60; round++) {
+            const mine = text.slice(0, random(text.length));
+            const source = new GrowingText();
+            const followed = new TextDocument();
+            for (let at = 0; at < mine.length;) {
+                const next = Math.min(mine.length, at + 1 + random(round % 2 ? 40 : 3000));
+                source.add(mine.slice(at, next));
+                at = next;
+                if (random(3) === 0) followed.follow(source, false);
+                if (random(3) === 0) followed.pump(0);
+                if (random(40) === 0) break; // the rest comes with the whole
+            }
+            if (random(4) === 0) { followed.follow(source, true); finish(followed); }
+            const whole = random(5) === 0 ? '# other\\n\\n' + mine : mine;
+            followed.follow(grown(whole), true);
+            finish(followed);
+            const other = new TextDocument();
+            other.follow(grown(whole), true);
+            finish(other);
+            if (shown(followed) !== shown(other)) wrong.push([round, mine.length]);
+        }
+        return wrong;
+    }""", {"text": (ROOT / "doc/protocol.md").read_text(), "seed": seed})
+    assert wrong == [], f"seed {seed}: {wrong}"
+
+
 # Code, output, differences
 
 
