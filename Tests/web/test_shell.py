@@ -7,7 +7,7 @@ import re
 
 import pytest
 
-from browser import ASSETS, until
+from browser import ASSETS, axe_violations, until
 from hub import eventually
 from logs import Log
 
@@ -487,6 +487,27 @@ def test_the_page_loads_its_modules_at_once(daemon):
         str(path.relative_to(ASSETS)) for path in ASSETS.rglob("*.js") if path.name not in ("theme.js", "main.js")
     }
     assert named == modules
+
+
+@pytest.mark.parametrize("theme", ["light", "dark", "contrast"])
+def test_axe_finds_nothing_in_the_frame(web, daemon, sessions, theme):
+    page = web.open(daemon)
+    page.evaluate(f"{STORE}.setPreference('theme', '{theme}')")
+    row(page, "Leak").wait_for()
+    assert axe_violations(page) == []
+    for keys, selector in [("Alt+n", ".provider-card"), ("Control+k", ".palette-item"), ("?", ".help-keys")]:
+        page.keyboard.press(keys)
+        page.locator(selector).first.wait_for()
+        assert axe_violations(page) == [], keys
+        page.keyboard.press("Escape")
+    row(page, "Leak").click(button="right")
+    assert axe_violations(page) == [], "menu"
+    page.keyboard.press("Escape")
+    page.set_viewport_size({"width": 320, "height": 640})
+    page.get_by_role("button", name="Show or hide the sidebar").click()
+    until(page, "document.querySelector('.main').inert")
+    assert axe_violations(page) == [], "drawer"
+    assert page.evaluate("document.documentElement.scrollWidth") == 320
 
 
 # Hostile names

@@ -6,7 +6,7 @@ import { shortcuts } from "../core/keys.js";
 import { keyHint } from "../ui/button.js";
 import { openDialog } from "../ui/dialog.js";
 
-shortcuts.push(
+shortcuts.unshift(
   { keys: "Mod+K", label: "shell.key.palette", group: "shell.keys.everywhere" },
   { keys: "?", label: "shell.help.title", group: "shell.keys.everywhere" },
   { keys: "Alt+N", label: "shell.new.title", group: "shell.keys.everywhere" },

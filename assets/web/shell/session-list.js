@@ -4,7 +4,7 @@
 import { h, reconcile, replace } from "../core/dom.js";
 import { formatFullTime, formatRelative } from "../core/format.js";
 import { locale, t } from "../core/i18n.js";
-import { bindKeys } from "../core/keys.js";
+import { bindKeys, isMac } from "../core/keys.js";
 import { navigate, sessionHref } from "../core/route.js";
 import { effect, frameEffect, signal, untracked } from "../core/signal.js";
 import { store } from "../core/store.js";
@@ -394,7 +394,8 @@ export function sessionList({ onOpen } = {}) {
     " ": () => open(activeRow()),
     F2: withRecord(startRename),
     Delete: withRecord(remove),
-    Backspace: withRecord(remove),
+    // The key that is called delete there.
+    ...(isMac ? { Backspace: withRecord(remove) } : {}),
     E: withRecord((record) => setArchived(record, !record.archived)),
     T: withRecord(tagsDialog),
     "Shift+F10": withRecord((record) => { more.dataset.key = record.id; openRowMenu(); }),
