@@ -254,7 +254,8 @@ export function composer(sessionId) {
       const isEmpty = state.text.value.trim() === "" && state.attachments.value.length === 0;
       const name = operations.providerName(record.value?.providerId ?? "");
       field.setAttribute("aria-label", t("interaction.composer.label", { name }));
-      field.placeholder = t(isRunning ? "interaction.composer.placeholderRunning" : "interaction.composer.placeholder", { name });
+      const isWaiting = record.value?.status === "waiting";
+      field.placeholder = t(`interaction.composer.placeholder${isWaiting ? "Waiting" : isRunning ? "Running" : ""}`, { name });
       attachButton.setAttribute("aria-label", t("interaction.attach.button"));
       attachButton.title = t("interaction.attach.button");
       stopButton.hidden = !isRunning;
