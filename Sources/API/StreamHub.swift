@@ -235,6 +235,7 @@ package final class StreamHub: SessionObserver {
     }
 
     package func session(_ sessionId: String, drafted draft: MessageDraft) {
+        stateNow = nil
         guard !feeds.isEmpty else { return }
         let frame = makeFrame("session:draft", sessionId: sessionId, draft.payload(sessionId))
         for feed in feeds where feed.clientId != draft.by.id && feed.selection.contains(sessionId) {
