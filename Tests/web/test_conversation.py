@@ -733,7 +733,7 @@ def test_the_end_is_followed_until_one_leaves_it(web, daemon, rich):
     rich.say("[[stream:150x40@60]][[text:the end]]")
     for _ in range(10):
         page.wait_for_timeout(60)
-        eventually("at the end", lambda: page.evaluate(is_at_end), within=2)
+        eventually("at the end", lambda: page.evaluate(is_at_end))
     shown.locator(".conversation-scroll").hover()
     page.mouse.wheel(0, -500)
     eventually("the way back is offered", lambda: shown.locator(".to-end").is_visible())
