@@ -73,6 +73,8 @@ class Daemon:
         self.log = self.folder / "daemon.log"
         self.process = None
         self.port = None
+        # What the log calls whoever says something by HTTP.
+        self.client_name = "test"
 
     # The process
 
@@ -144,7 +146,7 @@ class Daemon:
         data = None if body is None else body if isinstance(body, bytes) else json.dumps(body).encode()
         kind = {} if body is None or isinstance(body, bytes) else {"Content-Type": "application/json"}
         request = urllib.request.Request(
-            f"{self.origin}/api/v1{path}", method=method, data=data, headers={**kind, **(headers or {})}
+            f"{self.origin}/api/v1{path}", method=method, data=data, headers={"User-Agent": self.client_name, **kind, **(headers or {})}
         )
         try:
             with urllib.request.urlopen(request, timeout=PATIENCE) as answer:
