@@ -104,11 +104,12 @@ def chunks(browser, daemon, assets, rounds):
 
 
 def main_thread_tasks(trace):
-    """Durations in milliseconds of the tasks of the page's main thread, longest first, without those of other tabs."""
+    """What the tasks of the page's main thread took of the processor, in milliseconds, the longest first: what other programs
+    take meanwhile isn't counted."""
     events = json.loads(trace)["traceEvents"]
     threads = {(e["pid"], e["tid"]) for e in events
                if e["name"] == "thread_name" and e["args"]["name"] == "CrRendererMain"}
-    tasks = [e["dur"] / 1000 for e in events
+    tasks = [e.get("tdur", e["dur"]) / 1000 for e in events
              if e["name"] == "RunTask" and (e["pid"], e["tid"]) in threads and "dur" in e]
     return sorted(tasks, reverse=True)
 
