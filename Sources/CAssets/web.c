@@ -291,6 +291,10 @@ static const unsigned char shell_session_query_js[] = {
 #embed "../../assets/web/shell/session-query.js"
 };
 
+static const unsigned char shell_session_row_js[] = {
+#embed "../../assets/web/shell/session-row.js"
+};
+
 static const unsigned char shell_session_state_js[] = {
 #embed "../../assets/web/shell/session-state.js"
 };
@@ -456,6 +460,7 @@ static const struct cassets_file cassets_files[] = {
     {"shell/provider-picker.js", shell_provider_picker_js, sizeof shell_provider_picker_js},
     {"shell/session-list.js", shell_session_list_js, sizeof shell_session_list_js},
     {"shell/session-query.js", shell_session_query_js, sizeof shell_session_query_js},
+    {"shell/session-row.js", shell_session_row_js, sizeof shell_session_row_js},
     {"shell/session-state.js", shell_session_state_js, sizeof shell_session_state_js},
     {"shell/shell.js", shell_shell_js, sizeof shell_shell_js},
     {"shell/sidebar.js", shell_sidebar_js, sizeof shell_sidebar_js},

@@ -245,6 +245,20 @@ def test_search_finds_what_was_said_and_goes_there(web, daemon, sessions):
     page.get_by_text("Nothing found for “zzzz”.").wait_for()
 
 
+def test_an_address_with_a_place_is_gone_to_once(web, daemon):
+    """What happens in the session afterwards must not take the person back there."""
+    session = daemon.session(title="Places")
+    session.say("[[text:first]]", wait=True)
+    page = web.open(daemon, f"{session.address}/2")
+    until(page, f"{STORE}.transcript('{session.id}').lastSeq > 0")
+    page.evaluate(f"globalThis.jumps = 0; {STORE}.loadUntil = async () => {{ jumps += 1; return true; }}; true")
+    session.say("[[text:second]]", wait=True)
+    until(page, "document.querySelector('.conversation').innerText.includes('second')")
+    assert page.evaluate("jumps") == 0
+    page.evaluate("location.hash += '0'; true")
+    until(page, "jumps === 1")
+
+
 def test_the_palette_finds_commands_and_sessions(web, daemon, sessions):
     page = web.open(daemon)
     row(page, "Leak").wait_for()

@@ -18,13 +18,12 @@ export function banner() {
   let ticking = null;
 
   const stop = effect(() => {
-    const { phase, restart } = connection.state.value;
+    const { phase } = connection.state.value;
     clearTimeout(timer);
     if (phase === "open" || phase === "refused") isLate.value = false;
     else timer = setTimeout(() => { isLate.value = true; }, patience);
     clearInterval(ticking);
     if (phase !== "open" && phase !== "refused") ticking = setInterval(() => { now.value = Date.now(); }, 1000);
-    return void restart;
   });
 
   const stopDrawing = effect(() => {

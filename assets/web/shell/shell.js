@@ -82,6 +82,7 @@ export function mount(app) {
 
   let content = null;
   let key = "";
+  let reached = null;
 
   function focusContent() {
     (content?.focus ?? (() => (content?.element ?? main).focus()))();
@@ -127,7 +128,11 @@ export function mount(app) {
         key = next;
         show(route, { refused, isKnown });
       }
-      if (route.seq && content?.views) jump(route.id, route.seq);
+      // Once for each time that somebody goes there, not whenever something happens in the session.
+      if (route !== reached && route.seq && content?.views) {
+        reached = route;
+        jump(route.id, route.seq);
+      }
     });
   });
 
