@@ -1,6 +1,11 @@
 #!/usr/bin/env python3
-"""Checks that doc/modules.md lists exactly the targets of Package.swift with exactly their dependencies, and that
-every relative link in the documents leads to a file."""
+"""Checks that doc/modules.md lists exactly the targets of Package.swift with exactly their dependencies, that every
+relative link in the documents leads to a file, and that a file that a document quotes stands there as it is:
+
+    <!-- examples/hello.py -->
+    (a block of code)
+
+With --update such blocks are written."""
 
 import json
 import pathlib
@@ -66,6 +71,23 @@ def check_links():
                 problems.append(f"{name}: the link to {target} leads nowhere")
 
 
+def check_quotes(update):
+    for page in sorted((root / "doc").glob("*.md")):
+        def quoted(match):
+            return match[1] + (page.parent / match[2]).read_text() + match[3]
+
+        text = page.read_text()
+        expected = re.sub(
+            r"(^<!-- (\S+) -->\n```\w+\n)(?:.*?)(^```$)", quoted, text, flags=re.S | re.M)
+        if expected == text:
+            continue
+        if update:
+            page.write_text(expected)
+        else:
+            problems.append(f"doc/{page.name} quotes files that have changed: run scripts/check-docs.py --update")
+
+
+check_quotes(update="--update" in sys.argv[1:])
 compare_modules()
 check_links()
 for problem in problems:

@@ -39,16 +39,18 @@ else
 fi
 printf 'export CODEAI_HUB_TEST_CODEX=%q\n' "$codex"
 
-# The reference library of the Agent Client Protocol, with what it needs, in an environment of its own.
+# The reference library of the Agent Client Protocol, with what it needs, in an environment of its own; and what the
+# example of a client over WebSocket needs.
 acp=0.12.1
 acp_python=${CODEAI_HUB_TEST_ACP_PYTHON:-$tools/acp-$acp/bin/python}
-if ! "$acp_python" -c 'import acp' 2>/dev/null; then
+if ! "$acp_python" -c 'import acp, websockets' 2>/dev/null; then
     acp_python=$tools/acp-$acp/bin/python
     echo "installing agent-client-protocol==$acp into $tools/acp-$acp" >&2
     rm -rf "$tools/acp-$acp"
     mkdir -p "$tools"
     python3 -m venv "$tools/acp-$acp" >&2
-    "$acp_python" -m pip install --quiet --disable-pip-version-check "agent-client-protocol==$acp" >&2
+    "$acp_python" -m pip install --quiet --disable-pip-version-check \
+        "agent-client-protocol==$acp" "websockets==17.4" >&2
 fi
 printf 'export CODEAI_HUB_TEST_ACP_PYTHON=%q\n' "$acp_python"
 

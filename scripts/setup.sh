@@ -49,6 +49,7 @@ find_missing() {
         need shellcheck have shellcheck
         need chromium have chromium
         need neovim have nvim
+        need nodejs have node
         need tmux have tmux
         need fontconfig have fc-list
         need fonts-inter have_font Inter

@@ -105,6 +105,8 @@ builds() {
     build "release build of the tool" swift build -c release --scratch-path .build/release-check --product codeai-hub
     # A package of its own, which nothing else here would build: only so does it keep up with what it measures.
     build "benchmarks build" swift build --package-path Benchmarks
+    # As others use the client library: nothing but its public interface.
+    build "client example build" swift build --package-path doc/examples/swift --scratch-path .build/client-example
     $quick && return
     build "fuzzing build" scripts/fuzz.sh --build
     # Its objects differ from the plain build's: a folder of its own keeps both warm.
@@ -171,6 +173,7 @@ web_tests
 step "release build" built "release build"
 step "release build of the tool" built "release build of the tool"
 step "benchmarks build" built "benchmarks build"
+step "client example build" built "client example build"
 if ! $quick; then
     # Always the same inputs: a change is judged by what it changed. New ones are looked for by scripts/fuzz.sh itself.
     step "fuzzing build" built "fuzzing build"

@@ -4,12 +4,14 @@ import JSON
 
 /// Starts the daemon when none runs, and waits until it answers.
 public struct DaemonLauncher: Sendable {
+    /// Of the daemon that is meant.
     public var home: HubHome
     /// How long a started daemon may take until it answers.
     public var patience = Duration.seconds(10)
     /// The daemon's program; nil: looked for.
     public var executable: String?
 
+    /// - Parameter executable: the daemon's program, absolute; nil: `CODEAI_HUB_CORE`, beside this program, or in `PATH`.
     public init(home: HubHome, executable: String? = nil) {
         self.home = home
         self.executable = executable

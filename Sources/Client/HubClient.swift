@@ -4,6 +4,13 @@ package import JSON
 
 /// A client of the daemon: requests over HTTP, and streams.
 ///
+/// ```swift
+/// let home = try HubHome.standard()
+/// _ = try await DaemonLauncher(home: home).ensureRunning()
+/// let client = try HubClient(home: home)
+/// let session = try await client.call("POST", "/sessions", bodyText: #"{"providerId":"echo"}"#)
+/// ```
+///
 /// It has a thread of its own, which ends with `close()` or with the last reference.
 public final class HubClient: Sendable {
     private let loop: EventLoop
@@ -23,11 +30,15 @@ public final class HubClient: Sendable {
         http = LoopBound(HTTPConnection(loop: loop, locate: locate), loop: loop)
     }
 
+    /// A daemon that stays where it is.
+    /// - Throws: `launchFailed` when the system refuses a thread.
     public convenience init(endpoint: HubEndpoint) throws(HubError) {
         try self.init(locate: { endpoint })
     }
 
     /// The daemon of a home folder, wherever it is at the time.
+    /// - Throws: `launchFailed` when the system refuses a thread. Not when no daemon runs: that is found out when a
+    ///   connection is made.
     public convenience init(home: HubHome) throws(HubError) {
         try self.init(locate: { () throws(HubError) in try HubEndpoint.discover(home: home) })
     }
@@ -46,8 +57,11 @@ public final class HubClient: Sendable {
     /// Sends a request and waits for the whole answer, whatever its status.
     ///
     /// - Parameters:
+    ///   - method: in capitals, one of those that HTTP defines for resources.
     ///   - path: below the daemon's root, with its query, percent-encoded: `/api/v1/sessions?limit=5`.
-    ///   - body: JSON text.
+    ///   - body: JSON text, unless `headers` has another `content-type`.
+    ///   - headers: beside the library's own, or in place of them.
+    ///   - timeout: from the call to the last byte of the answer, waiting for earlier requests not included.
     /// - Throws: `noDaemon`, `connectionLost`, `timeout`, `invalidAnswer`, `closed`. Not for an error status.
     public func request(
         _ method: String, _ path: String, body: [UInt8]? = nil, headers: [(String, String)] = [],
@@ -64,7 +78,7 @@ public final class HubClient: Sendable {
     ///
     /// - Returns: the answer; without its body when that was handed on.
     /// - Throws: as `request`; parts may have come by then.
-    package func download(
+    public func download(
         _ path: String, timeout: Duration, onBody: @escaping @Sendable (UnsafeRawBufferPointer) -> Void
     ) async throws(HubError) -> HTTPResult {
         try await answer { answer in
@@ -81,6 +95,22 @@ public final class HubClient: Sendable {
         _ method: String, _ path: String, _ body: JSON? = nil, timeout: Duration = .seconds(30)
     ) async throws(HubError) -> JSON {
         try await request(method, "/api/v1" + path, body: body?.serialize(), timeout: timeout).json()
+    }
+
+    /// As `request`, for routes below `/api/v1`, with JSON as text both ways: for code outside this package.
+    ///
+    /// - Parameters:
+    ///   - path: below `/api/v1`, with its query, percent-encoded: `/sessions?limit=5`.
+    ///   - bodyText: a JSON text; nil for a request without a body.
+    /// - Returns: the answer's JSON text, `null` when there is none.
+    /// - Throws: as `request`, and `rejected` for a status that is not 2xx: the daemon's own code is in `answer`.
+    @discardableResult
+    public func call(
+        _ method: String, _ path: String, bodyText: String?, timeout: Duration = .seconds(30)
+    ) async throws(HubError) -> String {
+        let result = try await request(
+            method, "/api/v1" + path, body: bodyText.map { Array($0.utf8) }, timeout: timeout)
+        return try result.json().description
     }
 
     private func answer(

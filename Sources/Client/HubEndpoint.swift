@@ -4,15 +4,19 @@ import JSON
 
 /// Where the daemon listens, and what proves to it who we are.
 public struct HubEndpoint: Equatable, Sendable {
+    /// A name or an address to connect to.
     public var host: String
     public var port: UInt16
     /// Sent as `Authorization: Bearer`; nil when there is none or it may not be sent.
     public var token: String?
     /// What `endpoint.json` says about the daemon; nil for an address given by hand.
     public var pid: Int32?
+    /// The daemon's own.
     public var version: String?
+    /// Another one after each start of the daemon.
     public var instanceId: String?
 
+    /// An address given by hand. A token is sent wherever it is: only give one for an address that is trusted.
     public init(
         host: String, port: UInt16, token: String? = nil, pid: Int32? = nil, version: String? = nil,
         instanceId: String? = nil

@@ -1,5 +1,6 @@
 /// What went wrong between a client and the daemon: a stable code, and a sentence that says what to do.
 public struct HubError: Error, Equatable, Sendable, CustomStringConvertible {
+    /// What kind of failure it is; stays as it is.
     public enum Code: String, Sendable {
         /// Nothing answers where the daemon should be.
         case noDaemon = "no_daemon"
@@ -21,13 +22,16 @@ public struct HubError: Error, Equatable, Sendable, CustomStringConvertible {
         case tooLarge = "too_large"
     }
 
+    /// What a program decides by.
     public let code: Code
+    /// A sentence for people.
     public let message: String
     /// The daemon's own error code, for example `session_not_found`, when it answered with one.
     public let answer: String?
     /// The HTTP status of that answer.
     public let status: Int?
 
+    /// For code that offers this library's errors as its own.
     public init(_ code: Code, _ message: String, answer: String? = nil, status: Int? = nil) {
         self.code = code
         self.message = message
@@ -35,5 +39,6 @@ public struct HubError: Error, Equatable, Sendable, CustomStringConvertible {
         self.status = status
     }
 
+    /// The message.
     public var description: String { message }
 }

@@ -20,15 +20,18 @@ public enum HubEvent: Equatable, Sendable {
 public struct HubEvents: AsyncSequence, Sendable {
     let queue: EventQueue
 
+    /// One reader's place. A second reader would take events from the first, and ends its wait.
     public struct AsyncIterator: AsyncIteratorProtocol {
         let queue: EventQueue
 
         /// Nil after the end, or when the reader's task is cancelled.
         public func next() async -> HubEvent? { await queue.next() }
 
+        /// As `next()`.
         public func next(isolation actor: isolated (any Actor)?) async -> HubEvent? { await queue.next() }
     }
 
+    /// For the one reader.
     public func makeAsyncIterator() -> AsyncIterator { AsyncIterator(queue: queue) }
 }
 

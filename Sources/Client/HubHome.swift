@@ -7,6 +7,7 @@ import Glibc
 /// What is in it decides where this program connects and what secret it sends, so that nothing in it is believed
 /// before its owner and mode have been looked at.
 public struct HubHome: Equatable, Sendable {
+    /// Absolute.
     public let path: String
 
     /// - Parameter path: absolute.

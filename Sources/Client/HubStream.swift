@@ -63,7 +63,16 @@ public final class HubStream: Sendable {
         return try result.get()
     }
 
-    /// As `send` with the payload and the result as JSON texts, for code outside this package.
+    /// As `send`, with the payload and the result as JSON texts: for code outside this package.
+    ///
+    /// - Parameters:
+    ///   - type: of the frame, for example `session:message`.
+    ///   - payloadText: a JSON object.
+    ///   - timeout: for the answer, waiting for a connection included.
+    /// - Returns: the `result` of the daemon's answer, `null` when it has none.
+    /// - Throws: `rejected` with the daemon's code in `answer`, `timeout`, `connectionLost`, `closed`, and
+    ///   `invalidAnswer` when the payload is no JSON object.
+    @discardableResult
     public func send(
         _ type: String, payloadText: String, timeout: Duration = .seconds(30)
     ) async throws(HubError) -> String {

@@ -1,5 +1,6 @@
 /// How a stream behaves. The defaults suit a program for people.
 public struct StreamOptions: Sendable {
+    /// Whose events come.
     public enum Subscription: Equatable, Sendable {
         case all
         /// Events of these sessions only; records of all sessions come nevertheless.
@@ -8,6 +9,7 @@ public struct StreamOptions: Sendable {
 
     /// Shown to others as who answered a permission.
     public var name = "codeai-hub"
+    /// Of the program, for the daemon's log.
     public var version = clientVersion
     public var subscription = Subscription.all
     /// Where to begin: the last seq already known, by session. Others begin live.
@@ -31,6 +33,7 @@ public struct StreamOptions: Sendable {
     /// With neither a frame nor a pong for so long the daemon counts as dead. A ping is sent after a third of it.
     public var silenceLimit = Duration.seconds(45)
 
+    /// All sessions, live, with growing text.
     public init() {}
 }
 

@@ -26,6 +26,8 @@ extension Narrator {
     /// Of a tool's output, the end is shown while it runs, and so much when it has ended.
     private static let liveOutputBytes = 16 << 10
     private static let resultBytes = 1 << 20
+    /// Ended calls of a turn whose content is kept.
+    private static let keptCalls = 16
     private static let kinds: Set = ["read", "edit", "delete", "move", "search", "execute", "think", "fetch"]
 
     mutating func toolCall(_ event: LogEvent) -> [JSONObject] {
@@ -91,7 +93,18 @@ extension Narrator {
             update["content"] = call.content
         }
         calls[id] = call
+        ended.append(id)
+        forgetContents()
         return updates + [update]
+    }
+
+    /// A turn may have thousands of calls: of those that ended long ago, what they put out isn't kept.
+    private mutating func forgetContents() {
+        while ended.count > Narrator.keptCalls {
+            let id = ended.removeFirst()
+            calls[id]?.result = []
+            calls[id]?.diffs = []
+        }
     }
 
     mutating func diff(_ event: LogEvent) -> [JSONObject] {

@@ -14,6 +14,8 @@ struct Narrator {
     /// The newest `available_commands_update`.
     var commands: JSONObject?
     var calls: [String: ToolStory] = [:]
+    /// Calls that have ended in this turn, the oldest first, of which the content is still known: a change of theirs may follow.
+    var ended: [String] = []
     /// Calls whose newest output hasn't been shown.
     var unshown: Set<String> = []
     private var lastUsage: JSONObject?
@@ -87,6 +89,7 @@ struct Narrator {
         case "turn_completed":
             said = [:]
             calls = [:]
+            ended = []
             unshown = []
             return []
         default: return []
