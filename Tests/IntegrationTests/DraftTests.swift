@@ -106,6 +106,8 @@ import Testing
         #expect(try daemon.http("POST", "/api/v1/sessions/nobody/undelete").status == 404)
         #expect(try tool("undelete", String(session.prefix(8)))["id"]?.stringValue == session)
         #expect(try daemon.events(session) == events, "nothing was added")
+        // Whoever is second finds it there.
+        #expect(try daemon.call("POST", "/sessions/\(session)/undelete")["title"] == "Put away")
         try daemon.turn("[[text:again]]", in: session)
         let audit = try String(contentsOfFile: daemon.home + "/logs/audit.log", encoding: .utf8)
         for action in ["session_archived", "session_unarchived", "session_undeleted"] {
