@@ -55,6 +55,11 @@ find_missing() {
         need fonts-inter have_font Inter
         need fonts-jetbrains-mono have_font 'JetBrains Mono'
         need fonts-noto-color-emoji have_font 'Noto Color Emoji'
+        # Shells and readers of manual pages, to test the terminal client with.
+        need zsh have zsh
+        need fish have fish
+        need mandoc have mandoc
+        need groff-base have groff
     fi >/dev/null 2>&1
 }
 

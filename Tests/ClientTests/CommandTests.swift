@@ -65,19 +65,35 @@ struct CommandTableTests {
 
     @Test("doc/cli.md has the reference as the program knows it")
     func document() throws {
+        try compare("doc/cli.md", "reference", HelpText.markdown(CommandTable.visible))
+    }
+
+    @Test("doc/terminal.md has the keys and the commands of the input line")
+    func interactive() throws {
+        let keys = KeyTable.all.map { "| \($0.key) | \($0.meaning) |\n" }.joined()
+        try compare("doc/terminal.md", "keys", keys)
+        let commands = SlashCommand.all.map { command in
+            "| `/\(command.name)\(command.argument.isEmpty ? "" : " " + command.argument)` | \(command.help) |\n"
+        }
+        try compare("doc/terminal.md", "commands", commands.joined())
+    }
+
+    /// What stands between `<!-- name -->` and `<!-- end of name -->`; written anew with `UPDATE_CLI_DOC`.
+    private func compare(_ path: String, _ name: String, _ reference: String) throws {
         let root = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
             .deletingLastPathComponent()
-        let file = root.appending(path: "doc/cli.md")
+        let file = root.appending(path: path)
         let text = try String(contentsOf: file, encoding: .utf8)
-        let reference = HelpText.markdown(CommandTable.all)
-        if ProcessInfo.processInfo.environment["UPDATE_CLI_DOC"] != nil,
-            let start = text.range(of: "<!-- reference -->\n"), let end = text.range(of: "<!-- end of reference -->")
-        {
+        let start = try #require(text.range(of: "<!-- \(name) -->\n"))
+        let end = try #require(text.range(of: "<!-- end of \(name) -->"))
+        if ProcessInfo.processInfo.environment["UPDATE_CLI_DOC"] != nil {
             try (text[..<start.upperBound] + reference + text[end.lowerBound...])
                 .write(to: file, atomically: true, encoding: .utf8)
             return
         }
-        #expect(text.contains(reference), "write it anew: UPDATE_CLI_DOC=1 swift test --filter CommandTableTests")
+        #expect(
+            text[start.upperBound..<end.lowerBound] == reference,
+            "write it anew: UPDATE_CLI_DOC=1 swift test --filter CommandTableTests")
     }
 }
 

@@ -11,6 +11,8 @@ struct KeyDecoderTests {
             ("\u{1b}[A", [.up]), ("\u{1b}OB", [.down]), ("\u{1b}[1;5C", [.wordRight]), ("\u{1b}[3~", [.delete]),
             ("\u{1b}[H", [.home]), ("\u{1b}[4~", [.end]), ("\u{1b}b", [.wordLeft]), ("\u{1b}\r", [.newline]),
             ("é€😀", [.character("é"), .character("€"), .character("😀")]), ("\u{1b}[99;99z", [.unknown]),
+            ("\u{1f}", [.control("_")]), ("\u{1b}[Z", [.backTab]), ("\u{1b}[13;2u", [.newline]),
+            ("\u{1b}[27;2;13~", [.newline]), ("\u{1b}[13u", [.enter]),
             ("ab\u{1b}[D", [.character("a"), .character("b"), .left]),
             ("\u{1b}[200~two\rlines\u{1b}[201~x", [.paste("two\nlines"), .character("x")]),
             ("\u{1b}[200~\u{1b}[31m\u{1b}[201~", [.paste("␛[31m")]),
@@ -121,14 +123,75 @@ struct LineEditorTests {
         #expect(editor.cursor == 2)
     }
 
-    @Test("Tab completes what is unique, else what is common")
-    func completion() {
-        var editor = edited(typed("/re"))
-        editor.completions = ["/rename", "/resume", "/quit"]
-        #expect(editor.handle(.tab) == .ignored)
-        _ = editor.handle(.character("n"))
-        _ = editor.handle(.tab)
-        #expect(editor.string == "/rename ")
+    @Test("undo goes back word by word, over cuts and pastes")
+    func undo() {
+        var editor = edited(typed("one two") + [.control("w"), .paste("x")])
+        var seen: [String] = []
+        for _ in 0..<5 {
+            _ = editor.handle(.control("_"))
+            seen.append(editor.string)
+        }
+        #expect(seen == ["one ", "one two", "one", "", ""])
+    }
+
+    @Test("what is cut in one go is put back in one piece, and the one before it by Alt-Y")
+    func cuts() {
+        var editor = edited(typed("a b c") + [.control("w"), .control("w"), .control("y")])
+        #expect(editor.string == "a b c")
+        editor = edited(typed("one") + [.control("u")] + typed("two") + [.control("u"), .control("y"), .alt("y")])
+        #expect(editor.string == "one")
+        editor = edited(typed("ab cd") + [.control("t"), .home, .alt("u"), .alt("c")])
+        #expect(editor.string == "AB Dc")
+    }
+
+    @Test("a large paste is one character, and whole when it is sent")
+    func largePaste() {
+        let pasted = (1...120).map { "line \($0)" }.joined(separator: "\n")
+        var editor = edited(typed("see ") + [.paste(pasted), .character("!")])
+        #expect(editor.text.count == 6)
+        #expect(editor.area(columns: 60, mark: "> ", maximumRows: 5).rows.map(\.plain) == ["> see [pasted 120 lines]!"])
+        #expect(editor.handle(.enter) == .submit("see " + pasted + "!"))
+        #expect(editor.history[0] == "see " + pasted + "!")
+        editor = edited([.paste(pasted), .backspace])
+        #expect(editor.isEmpty)
+        editor = edited([.paste(String(repeating: "y", count: 2000))])
+        #expect(
+            editor.area(columns: 60, mark: "> ", maximumRows: 5).rows.map(\.plain) == ["> [pasted 2000 characters]"])
+        // Nobody can pretend to be one.
+        #expect(edited([.paste("\u{f0000}x")]).string == "x")
+    }
+
+    @Test("a backslash before Enter begins a line")
+    func continuation() {
+        var editor = edited(typed("a\\"))
+        #expect(editor.handle(.enter) == .changed)
+        #expect(editor.string == "a\n")
+        editor = edited(typed("a\\\\"))
+        #expect(editor.handle(.enter) == .submit("a\\\\"))
+    }
+
+    @Test("Control-R finds what contains the text, older and newer, and gives up without a trace")
+    func search() {
+        var editor = LineEditor()
+        editor.history = LineHistory(["fix parser", "other", "Fix lexer", "last"])
+        for key in typed("draft") + [.control("r")] + typed("fix") { _ = editor.handle(key) }
+        #expect(editor.string == "Fix lexer")
+        _ = editor.handle(.control("r"))
+        #expect(editor.string == "fix parser")
+        _ = editor.handle(.control("s"))
+        #expect(editor.string == "Fix lexer")
+        #expect(editor.area(columns: 60, mark: "> ", maximumRows: 2).rows[0].plain == "(look for fix) Fix lexer")
+        #expect(editor.handle(.enter) == .changed)
+        #expect(editor.search == nil && editor.string == "Fix lexer")
+        for key in [Key.control("r")] + typed("other") + [.control("g")] { _ = editor.handle(key) }
+        #expect(editor.string == "Fix lexer")
+    }
+
+    @Test("a line that begins with a space is not kept")
+    func secret() {
+        var editor = edited(typed(" secret") + [.enter] + typed("open") + [.enter])
+        #expect(editor.history.takeNew() == ["open"])
+        #expect(editor.history.count == 1)
     }
 
     @Test("rows and cursor of wide and long text")

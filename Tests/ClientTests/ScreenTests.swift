@@ -62,7 +62,7 @@ struct ScreenTests {
     func pieces() {
         let text = "first line\nsecond, a longer one that needs two rows\nthird unfinished"
         for size in [1, 3, 7, 100] {
-            var screen = Screen(width: 30, height: 10, colours: false)
+            var screen = Screen(width: 30, height: 10, colours: .off)
             var terminal = Emulator(height: 10)
             terminal.write(screen.update("", area))
             var rest = text[...]
@@ -79,7 +79,7 @@ struct ScreenTests {
 
     @Test("the live area is replaced, not repeated")
     func redraw() {
-        var screen = Screen(width: 40, height: 10, colours: false)
+        var screen = Screen(width: 40, height: 10, colours: .off)
         var terminal = Emulator(height: 10)
         terminal.write(screen.update("done\n", area))
         for index in 0..<20 {
@@ -95,7 +95,7 @@ struct ScreenTests {
 
     @Test("a live area higher than the screen shows its end")
     func small() {
-        var screen = Screen(width: 40, height: 4, colours: false)
+        var screen = Screen(width: 40, height: 4, colours: .off)
         var terminal = Emulator(height: 4)
         let rows = (1...10).map { StyledText("row \($0)") }
         for _ in 0..<3 {
@@ -106,7 +106,7 @@ struct ScreenTests {
 
     @Test("a long stream without a line end leaves nothing behind")
     func endless() {
-        var screen = Screen(width: 21, height: 5, colours: false)
+        var screen = Screen(width: 21, height: 5, colours: .off)
         var terminal = Emulator(height: 5)
         for index in 0..<100 { terminal.write(screen.update(StyledText("word\(index % 10) "), area)) }
         let words = terminal.text.split(whereSeparator: { $0 == " " || $0 == "\n" }).filter { $0.hasPrefix("word") }

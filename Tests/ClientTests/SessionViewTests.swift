@@ -46,8 +46,10 @@ struct SessionViewTests {
         #expect(update(["backoff": until]).contains("the provider is started again at 2001-02-03T04:05Z"))
         let waits = update(["queue": [["turnId": "t4"], ["turnId": "t7"]], "placeInLine": 3, "paused": true])
         #expect(waits.contains("2 queued · place 3 in line · paused: /resume"))
-        #expect(view.lastQueued == "t7")
-        #expect(update([:]).contains("ready") && view.lastQueued == nil)
+        #expect(view.queue.map(\.turnId) == ["t4", "t7"])
+        let calm = update([:])
+        #expect(calm.contains("ready"))
+        #expect(view.queue.isEmpty)
     }
 
     @Test("an error's actions name the commands that carry them out")
@@ -134,5 +136,48 @@ struct SessionViewTests {
         _ = view.take(frame("permission:requested", 1, request), now: 0)
         let area = view.area(editor: LineEditor(), columns: columns, height: 10, now: 10, hint: nil)
         #expect(area.rows.allSatisfy { DisplayWidth.of($0.plain) <= columns })
+    }
+
+    @Test("where there isn't room for all, the state stays", arguments: [12, 30, 60, 120])
+    func state(columns: Int) {
+        var view = SessionView(session: session)
+        var record = session.objectValue ?? [:]
+        for (key, value) in [
+            "model": "a-model", "mode": "plan", "costUsd": 0.5, "costEstimated": true, "effort": "high",
+        ] as JSONObject { record[key] = value }
+        _ = view.take(frame("session:update", nil, record), now: 1)
+        let area = view.area(editor: LineEditor(), columns: columns, height: 20, now: 10, hint: nil)
+        let row = area.rows.last?.plain ?? ""
+        #expect(row.hasPrefix("ready"))
+        #expect(DisplayWidth.of(row) <= columns)
+        if columns == 120 { #expect(row == "ready · echo · a-model · plan · effort high · ~$0.5000 · work") }
+    }
+}
+
+struct DraftKeeperTests {
+    @Test("what is written is stored when nothing follows, and only what changed")
+    func storing() {
+        var drafts = DraftKeeper(known: "a", isOffered: true)
+        #expect(drafts.changed(to: "a") == nil)
+        let first = drafts.changed(to: "ab")
+        let second = drafts.changed(to: "abc")
+        #expect(drafts.due(first ?? 0, line: "abc") == nil)
+        #expect(drafts.due(second ?? 0, line: "abc") == "abc")
+        #expect(drafts.changed(to: "abc") == nil)
+        // A command is none, so that a draft ends with it.
+        let third = drafts.changed(to: "/quit")
+        #expect(drafts.due(third ?? 0, line: "/quit") == "")
+        var none = DraftKeeper(known: nil, isOffered: false)
+        #expect(none.changed(to: "x") == nil)
+    }
+
+    @Test("another client's draft takes the place of what nobody has changed here")
+    func arriving() {
+        var drafts = DraftKeeper(known: "a", isOffered: true)
+        var taken: [Bool] = []
+        for (text, line) in [("ab", "a"), ("abc", ""), ("else", "my own"), ("same", "same")] {
+            taken.append(drafts.arrived(text, line: line))
+        }
+        #expect(taken == [true, true, false, false])
     }
 }

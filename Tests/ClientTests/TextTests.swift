@@ -13,13 +13,13 @@ struct SanitizerTests {
         ])
     func clean(text: String, expected: String) {
         #expect(Sanitizer.clean(text) == expected)
-        #expect(StyledText(text, .red).output(colours: false) == expected)
+        #expect(StyledText(text, .red).output(colours: .off) == expected)
     }
 
     @Test("no output has an escape that is not this program's own")
     func gate() {
         let hostile = String(String.UnicodeScalarView((0...0x2100).compactMap(Unicode.Scalar.init)))
-        let text = StyledText(hostile, .bold).output(colours: true)
+        let text = StyledText(hostile, .bold).output(colours: .sixteen)
         #expect(text.replacing("\u{1b}[1m", with: "").replacing("\u{1b}[0m", with: "").contains("\u{1b}") == false)
     }
 }

@@ -15,14 +15,14 @@ private struct Script {
         var record: JSONObject = ["seq": JSON(seq), "kind": JSON(kind), "turnId": JSON(turn), "data": .object(data)]
         if let item { record["itemId"] = JSON(item) }
         guard let event = LogEvent(record: .object(record), sessionId: "s") else { return }
-        text += renderer.event(event).output(colours: false)
+        text += renderer.event(event).output(colours: .off)
     }
 
     mutating func chunk(_ item: String, _ content: String, offset: Int, kind: String = "message") {
         let payload: JSON = [
             "itemId": JSON(item), "content": JSON(content), "offset": JSON(offset), "kind": JSON(kind), "turnId": "t1",
         ]
-        text += renderer.chunk(payload).output(colours: false)
+        text += renderer.chunk(payload).output(colours: .off)
     }
 }
 
@@ -82,9 +82,9 @@ struct TranscriptTests {
                 ● Bash  ls -l
                   └ one
                     two
-                    three
-                    four
                     … 2 more lines
+                    five
+                    six
                 ● Edit  a.txt
                   ± a.txt  +1 -1
                       x
@@ -92,7 +92,7 @@ struct TranscriptTests {
                     + z
                   └ failed, exit 2
                     no such file
-                Plan
+                Plan  1 of 3
                   ☑ first
                   ▶ second
                   ☐ third
@@ -247,6 +247,81 @@ struct TranscriptTests {
                 """)
     }
 
+    @Test("Markdown is the same, streamed or whole, and what grows is in the preview")
+    func markdown() {
+        var script = Script()
+        script.renderer.options.rendersMarkdown = true
+        script.chunk("i", "# Ti", offset: 0)
+        #expect(script.renderer.preview(lines: 3).map(\.plain) == ["Ti"])
+        script.chunk("i", "tle\n**bo", offset: 4)
+        #expect(script.text == "Title\n")
+        script.chunk("i", "ld**\n| a | b |\n|---|---|\n| 1 |", offset: 12)
+        #expect(script.text == "Title\nbold\n")
+        #expect(script.renderer.preview(lines: 3).map(\.plain) == ["a │ b", "──┼──", "1 │ "])
+        script.event(
+            "message", ["role": "assistant", "content": "# Title\n**bold**\n| a | b |\n|---|---|\n| 1 | 2 |"], item: "i"
+        )
+        #expect(script.text == "Title\nbold\na │ b\n──┼──\n1 │ 2\n")
+        #expect(script.renderer.preview(lines: 3).isEmpty)
+    }
+
+    @Test("live output is shown while it grows and folded when it is whole")
+    func liveOutput() {
+        var script = Script()
+        script.renderer.options.isInteractive = true
+        script.event("tool_call", ["name": "Bash", "title": "make", "toolKind": "execute"], item: "i")
+        let output = (1...30).map { "line \($0)\n" }.joined()
+        script.chunk("i", output, offset: 0, kind: "tool_output")
+        #expect(script.renderer.preview(lines: 2).map(\.plain) == ["  │ line 29", "  │ line 30"])
+        script.event("tool_result", ["status": "completed", "content": JSON(output)], item: "i")
+        #expect(script.renderer.preview(lines: 2).isEmpty)
+        #expect(script.text.contains("… 26 more lines (Ctrl-O)"))
+        let whole = script.renderer.unfold().plain
+        #expect(whole.contains("line 17\n"))
+        #expect(script.renderer.unfold().isEmpty)
+    }
+
+    @Test("what a subagent does stands below its call, also while it grows")
+    func subagent() {
+        var script = Script()
+        script.renderer.options.rendersMarkdown = true
+        script.event("tool_call", ["name": "Task", "title": "look", "toolKind": "agent"], item: "t")
+        script.chunk("m", "one\ntwo", offset: 0)
+        #expect(script.renderer.preview(lines: 3).map(\.plain) == ["  │ one", "  │ two"])
+        script.event("message", ["role": "assistant", "content": "one\ntwo", "parentItemId": "t"], item: "m")
+        script.event("tool_call", ["name": "Read", "title": "a", "parentItemId": "t"], item: "r")
+        script.event("tool_result", ["content": "x", "parentItemId": "t"], item: "r")
+        script.event("tool_result", ["content": "done"], item: "t")
+        script.event("message", ["role": "assistant", "content": "So."], item: "n")
+        #expect(
+            script.text == """
+                ● Task  look
+
+                  │ one
+                  │ two
+
+                  │ ● Read  a
+                  │   └ x
+                  └ done
+
+                So.
+
+                """)
+    }
+
+    @Test("long thoughts and messages are folded where they can be unfolded")
+    func folds() {
+        var script = Script()
+        script.renderer.options.isInteractive = true
+        script.renderer.options.thinkingLines = 2
+        script.renderer.options.messageLines = 2
+        script.event("thinking", ["content": "a\n\nb\nc\nd"], item: "i")
+        script.event("message", ["role": "user", "content": "1\n2\n3\n4"])
+        #expect(
+            script.text
+                == "✻ a\n  b\n  … 2 more lines (Ctrl-O)\n\n› 1\n  2\n  … 2 more lines (Ctrl-O)\n")
+    }
+
     @Test("no field of any type stops it", arguments: EventKindNames.all)
     func anyShape(kind: String) {
         let values: [JSON] = [.null, true, -1, 1e300, "x\u{1b}[31m", ["a"], ["a": ["b": [1]]], .int(.min), .int(.max)]
@@ -261,7 +336,7 @@ struct TranscriptTests {
             var data = JSONObject()
             for key in keys { data[key] = value }
             script.event(kind, data, item: "i")
-            script.text += script.renderer.chunk(.object(data)).output(colours: false)
+            script.text += script.renderer.chunk(.object(data)).output(colours: .off)
             _ = RequestPrompt(data, isPermission: true)
             _ = RequestPrompt(data, isPermission: false)
             #expect(!script.text.contains("\u{1b}"))
@@ -311,6 +386,32 @@ struct RequestPromptTests {
         var prompt = try #require(RequestPrompt(["requestId": "r"], isPermission: true))
         #expect(!prompt.handle(.character("1")).isTaken)
         #expect(!prompt.handle(.character("y")).isTaken)
+    }
+
+    @Test("a rejection can say why")
+    func message() throws {
+        var prompt = try permission()
+        #expect(prompt.handle(.character("m")).isTaken)
+        #expect(prompt.takesMessage)
+        #expect(prompt.handle(.character("y")).isTaken == false, "it is a letter now")
+        #expect(prompt.handle(text: "y").answer == .permission(optionId: "o3", message: "y"))
+        _ = prompt.handle(.escape)
+        #expect(!prompt.takesMessage)
+        #expect(prompt.handle(.character("y")).answer == .permission(optionId: "o1"))
+    }
+
+    @Test("a change that is asked for is shown as one, and nothing of it is hidden")
+    func change() throws {
+        let data: JSONObject = [
+            "requestId": "r", "tool": "Edit", "title": "a.swift",
+            "args": ["file_path": "/a.swift", "old_string": "x\ny", "new_string": "x\nz", "replace_all": true],
+            "options": [["optionId": "o1", "label": "Yes", "kind": "allow_once"]],
+        ]
+        let prompt = try #require(RequestPrompt(data, isPermission: true))
+        let rows = prompt.rows(columns: 40, limit: 20).map(\.plain)
+        #expect(rows.contains("      - y") && rows.contains("      + z") && rows.contains("  replace_all: true"))
+        let short = prompt.rows(columns: 40, limit: 6).map(\.plain)
+        #expect(short.contains("  … there is more: Ctrl-O shows it all"))
     }
 
     @Test("several questions are asked one after the other")

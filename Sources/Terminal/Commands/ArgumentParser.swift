@@ -13,7 +13,9 @@ enum ArgumentParser {
         }
         let name = rest.remove(at: index)
         guard let command = table.first(where: { $0.name == name }) else {
-            throw .usage("there is no command \(name)\(suggestion(name, table.map(\.name))): see codeai-hub help")
+            throw .usage(
+                "there is no command \(name)\(suggestion(name, table.filter { !$0.isHidden }.map(\.name))): see codeai-hub help"
+            )
         }
         var invocation = Invocation(command: command, arguments: [], options: [:])
         try take(rest, into: &invocation)

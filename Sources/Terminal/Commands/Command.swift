@@ -1,10 +1,17 @@
 /// A command of the program: what drives parsing, help and the documentation.
 struct Command: Sendable {
+    /// What a shell offers for a word.
+    enum Values: Sendable, Equatable {
+        case none, commands, sessions, providers, settings, files, directories
+        case words([String])
+    }
+
     struct Argument: Sendable {
         var name: String
         var isOptional = false
         /// Takes all that is left; only the last can.
         var isRepeated = false
+        var completes = Values.none
     }
 
     struct Option: Sendable {
@@ -14,12 +21,17 @@ struct Command: Sendable {
         /// What stands for the value in the help; nil for a flag.
         var value: String?
         var help: String
+        var completes: Values
 
-        init(_ name: String, _ letter: Character? = nil, value: String? = nil, help: String) {
+        /// - Parameter completes: nil: files and folders where the value says so.
+        init(
+            _ name: String, _ letter: Character? = nil, value: String? = nil, help: String, completes: Values? = nil
+        ) {
             self.name = name
             self.letter = letter
             self.value = value
             self.help = help
+            self.completes = completes ?? (value == "DIR" ? .directories : value == "FILE" ? .files : .none)
         }
 
         var usage: String {
@@ -36,6 +48,8 @@ struct Command: Sendable {
     var details = ""
     /// The handler deals with signals itself; they are blocked before the first thread starts.
     var handlesSignals = false
+    /// For other programs: in no list.
+    var isHidden = false
     var run: @Sendable (Invocation) async throws(CommandFailure) -> ExitCode
 
     var synopsis: String {

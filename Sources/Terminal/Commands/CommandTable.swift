@@ -3,8 +3,8 @@ enum CommandTable {
     private typealias Argument = Command.Argument
     private typealias Option = Command.Option
 
-    private static let session = Argument(name: "ID")
-    private static let anySession = Argument(name: "ID", isOptional: true)
+    private static let session = Argument(name: "ID", completes: .sessions)
+    private static let anySession = Argument(name: "ID", isOptional: true, completes: .sessions)
     private static let quiet = Option("quiet", "q", help: "Print the agent's words only, without tools and thoughts")
 
     static let all: [Command] = [
@@ -44,10 +44,14 @@ enum CommandTable {
             name: "sessions",
             options: [
                 Option("limit", "n", value: "N", help: "At most so many; default 20"),
-                Option("status", value: "STATUS", help: "Only those that are idle, running, waiting, failed or parked"),
+                Option(
+                    "status", value: "STATUS", help: "Only those that are idle, running, waiting, failed or parked",
+                    completes: .words(["idle", "running", "waiting", "failed", "parked"])),
                 Option("query", value: "TEXT", help: "Only those whose title contains the text"),
                 Option("archived", help: "Those that are archived, in place of the others"),
-                Option("after", value: "ID", help: "Go on after this session, the last one of the page before"),
+                Option(
+                    "after", value: "ID", help: "Go on after this session, the last one of the page before",
+                    completes: .sessions),
             ],
             help: "List the sessions, newest first",
             details: "With --json, next is what to give as --after for the page that follows.",
@@ -56,7 +60,7 @@ enum CommandTable {
             name: "search", arguments: [Argument(name: "TEXT", isRepeated: true)],
             options: [
                 Option("limit", "n", value: "N", help: "At most so many, 1 to 1000; default 20"),
-                Option("session", "s", value: "ID", help: "Only in this session"),
+                Option("session", "s", value: "ID", help: "Only in this session", completes: .sessions),
                 Option("after", value: "CURSOR", help: "Go on after the page before, whose --json names it as next"),
             ],
             help: "Find what was said in the sessions, newest first",
@@ -68,11 +72,13 @@ enum CommandTable {
         Command(
             name: "new",
             arguments: [
-                Argument(name: "PROVIDER", isOptional: true),
+                Argument(name: "PROVIDER", isOptional: true, completes: .providers),
                 Argument(name: "PROMPT", isOptional: true, isRepeated: true),
             ],
             options: [
-                Option("provider", "p", value: "ID", help: "The provider, so that all words are the prompt"),
+                Option(
+                    "provider", "p", value: "ID", help: "The provider, so that all words are the prompt",
+                    completes: .providers),
                 Option("model", "m", value: "MODEL", help: "The provider's model"),
                 Option("mode", value: "MODE", help: "The provider's permission mode"),
                 Option("title", value: "TITLE", help: "The session's title"),
@@ -146,7 +152,7 @@ enum CommandTable {
             details: "Later, it is tried once by itself; a new message, resume or another provider ends that.",
             run: RecoveryCommands.retry),
         Command(
-            name: "switch", arguments: [session, Argument(name: "PROVIDER")],
+            name: "switch", arguments: [session, Argument(name: "PROVIDER", completes: .providers)],
             options: [
                 Option("model", "m", value: "MODEL", help: "The provider's model"),
                 Option("mode", value: "MODE", help: "The provider's permission mode"),
@@ -186,11 +192,23 @@ enum CommandTable {
             name: "unarchive", arguments: [session], help: "Take an archived session out again",
             run: SessionCommands.unarchive),
         Command(
+            name: "set", arguments: [session],
+            options: [
+                Option("model", "m", value: "MODEL", help: "The provider's model"),
+                Option("mode", value: "MODE", help: "The provider's permission mode"),
+                Option("effort", value: "EFFORT", help: "How hard the model thinks"),
+                Option("title", value: "TITLE", help: "The title"),
+                Option("tags", value: "TAGS", help: "The tags, between commas; none when it is empty"),
+                Option("budget", value: "USD", help: "What it may cost; 0: no limit, default: as the settings say"),
+            ],
+            help: "Change a session; without options, print its record as JSON",
+            details: "What a running turn can't take up counts from the next one on.", run: SessionCommands.set),
+        Command(
             name: "delete", arguments: [session], options: [Option("yes", "y", help: "Don't ask")],
             help: "Delete a session and its log", details: "Its log is moved to the daemon's backups for a while.",
             run: SessionCommands.delete),
         Command(
-            name: "undelete", arguments: [session],
+            name: "undelete", arguments: [Argument(name: "ID")],
             help: "Bring a deleted session back, as long as it is among the backups",
             details: "A beginning of its ID is enough; backup --list has them.", run: BackupCommands.undelete),
         Command(
@@ -205,15 +223,18 @@ enum CommandTable {
             name: "export", arguments: [session],
             options: [
                 Option(
-                    "format", value: "FORMAT", help: "jsonl, which can be imported again, or markdown; default jsonl"),
+                    "format", value: "FORMAT", help: "jsonl, which can be imported again, or markdown; default jsonl",
+                    completes: .words(["jsonl", "markdown"])),
                 Option("output", "o", value: "FILE", help: "The file to write; default: standard output"),
             ],
             help: "Write a session's log to a file", details: "A file that is there is replaced when all has come.",
             run: ArchiveCommands.export),
         Command(
-            name: "import", arguments: [Argument(name: "FILE|ID", isOptional: true)],
+            name: "import", arguments: [Argument(name: "FILE|ID", isOptional: true, completes: .files)],
             options: [
-                Option("from", value: "PROVIDER", help: "From the sessions that claude or codex keeps by itself"),
+                Option(
+                    "from", value: "PROVIDER", help: "From the sessions that claude or codex keeps by itself",
+                    completes: .words(["claude", "codex"])),
                 Option("list", "l", help: "List what can be imported, newest first"),
                 Option("limit", "n", value: "N", help: "List at most so many; default 20"),
             ],
@@ -225,7 +246,12 @@ enum CommandTable {
             run: ArchiveCommands.importSession),
         Command(
             name: "providers",
-            arguments: [Argument(name: "ACTION", isOptional: true), Argument(name: "ID", isOptional: true)],
+            arguments: [
+                Argument(
+                    name: "ACTION", isOptional: true,
+                    completes: .words(["list", "show", "install", "remove", "check", "login", "enable", "disable"])),
+                Argument(name: "ID", isOptional: true, completes: .providers),
+            ],
             options: [
                 Option("recipe", value: "NAME", help: "How to install; default: the first recipe that can be used"),
                 Option("version", value: "V", help: "The version of the recipe's package; default: the newest"),
@@ -242,7 +268,9 @@ enum CommandTable {
             options: [
                 Option("from", value: "DAY", help: "The first day, YYYY-MM-DD; default: 29 days before the last"),
                 Option("to", value: "DAY", help: "The last day; default: today"),
-                Option("by", value: "WHAT", help: "A line for each day, provider, session or model; default: day"),
+                Option(
+                    "by", value: "WHAT", help: "A line for each day, provider, session or model; default: day",
+                    completes: .words(["day", "provider", "session", "model"])),
             ],
             help: "Show the tokens and the money that sessions have used",
             details: """
@@ -254,7 +282,10 @@ enum CommandTable {
         Command(
             name: "config",
             arguments: [
-                Argument(name: "ACTION", isOptional: true), Argument(name: "KEY", isOptional: true),
+                Argument(
+                    name: "ACTION", isOptional: true,
+                    completes: .words(["get", "set", "unset", "edit", "path", "check", "schema"])),
+                Argument(name: "KEY", isOptional: true, completes: .settings),
                 Argument(name: "VALUE", isOptional: true),
             ],
             help: "Show, change and check the settings",
@@ -299,7 +330,7 @@ enum CommandTable {
                 """,
             run: BackupCommands.backup),
         Command(
-            name: "restore", arguments: [Argument(name: "FILE", isOptional: true)],
+            name: "restore", arguments: [Argument(name: "FILE", isOptional: true, completes: .files)],
             options: [
                 Option(
                     "session", value: "ID",
@@ -316,7 +347,8 @@ enum CommandTable {
         Command(
             name: "acp",
             options: [
-                Option("provider", "p", value: "ID", help: "The provider of new sessions"),
+                Option(
+                    "provider", "p", value: "ID", help: "The provider of new sessions", completes: .providers),
                 Option("model", "m", value: "MODEL", help: "The provider's model"),
                 Option("mode", value: "MODE", help: "The provider's permission mode"),
             ],
@@ -328,8 +360,37 @@ enum CommandTable {
                 """,
             run: EditorCommand.serve),
         Command(
-            name: "help", arguments: [Argument(name: "COMMAND", isOptional: true)],
+            name: "completions",
+            arguments: [Argument(name: "SHELL", completes: .words(CompletionScript.allCases.map(\.rawValue)))],
+            help: "Print what makes a shell complete this program's command lines",
+            details: """
+                SHELL is bash, zsh or fish; the first lines of what is printed say where it belongs. Sessions and providers \
+                are those of a running daemon; none is started.
+                """,
+            run: ShellCommands.completions),
+        Command(
+            name: "man",
+            arguments: [
+                Argument(name: "PAGE", isOptional: true, completes: .words(ManualPage.names))
+            ],
+            options: [
+                Option("output", "o", value: "DIR", help: "Write all pages into man1 and man5 in this folder")
+            ],
+            help: "Print a page of the manual for man",
+            details: """
+                PAGE is codeai-hub (the default), codeai-hub-core or codeai-hub-config. To read it: codeai-hub man | man -l \
+                -. With --output ~/.local/share/man, man codeai-hub finds it.
+                """,
+            run: ShellCommands.manual),
+        Command(
+            name: "help", arguments: [Argument(name: "COMMAND", isOptional: true, completes: .commands)],
             help: "Print this help, or that of a command", run: HelpText.run),
         Command(name: "version", help: "Print the program's version, as --version does", run: HelpText.version),
+        Command(
+            name: "__complete", arguments: [Argument(name: "WORD", isOptional: true, isRepeated: true)],
+            help: "Say what can stand on a command line, for shells", isHidden: true, run: ShellCommands.complete),
     ]
+
+    /// Those for people.
+    static let visible = all.filter { !$0.isHidden }
 }

@@ -29,7 +29,7 @@ enum ConversationCommands {
             throw CommandFailure(.refused, "invalid_answer", "the daemon's session has no usable id")
         }
         if TerminalDevice.isInteractive, !invocation.isJSON {
-            return try await Attachment.run(connection, session: session, prompt: prompt, output: output)
+            return try await converse(connection, session: session, prompt: prompt, output: output)
         }
         guard let prompt else {
             if invocation.isJSON { output.print(json: session) } else { output.print(StyledText(id + "\n")) }
@@ -44,7 +44,7 @@ enum ConversationCommands {
         let session = try await connection.session(invocation.argument(0))
         let output = Output(invocation)
         if TerminalDevice.isInteractive, !invocation.isJSON {
-            return try await Attachment.run(connection, session: session, prompt: nil, output: output)
+            return try await converse(connection, session: session, prompt: nil, output: output)
         }
         let id = try await connection.sessionId(session["id"]?.stringValue)
         // Nothing here gives signals a meaning of their own: they end the command as usual.
@@ -59,6 +59,15 @@ enum ConversationCommands {
             last = max(last, event["seq"]?.intValue ?? 0)
         }
         return try await printer.follow(connection, after: last)
+    }
+
+    private static func converse(
+        _ connection: Connection, session: JSON, prompt: String?, output: Output
+    ) async throws(CommandFailure) -> ExitCode {
+        guard output.colours > .off else {
+            return try await PlainAttachment.run(connection, session: session, prompt: prompt, output: output)
+        }
+        return try await Attachment.run(connection, session: session, prompt: prompt, output: output)
     }
 
     @Sendable static func send(_ invocation: Invocation) async throws(CommandFailure) -> ExitCode {

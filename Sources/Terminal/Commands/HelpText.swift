@@ -6,7 +6,7 @@ enum HelpText {
     @Sendable static func run(_ invocation: Invocation) async throws(CommandFailure) -> ExitCode {
         let output = Output(invocation)
         guard let name = invocation.argument(0) else {
-            output.print(overview(CommandTable.all))
+            output.print(overview(CommandTable.visible))
             return .ok
         }
         guard let command = CommandTable.all.first(where: { $0.name == name }) else {

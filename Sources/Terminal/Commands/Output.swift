@@ -4,15 +4,16 @@ import JSON
 
 /// Standard output and standard error of a command.
 struct Output: Sendable {
-    let colours: Bool
+    let colours: ColourDepth
     let isJSON: Bool
     private let isTerminal: Bool
 
     init(_ invocation: Invocation) {
         isTerminal = isatty(STDOUT_FILENO) == 1
         isJSON = invocation.isJSON
-        let refused = invocation.has("no-color") || environmentVariable("NO_COLOR").map { !$0.isEmpty } ?? false
-        colours = isTerminal && !refused && environmentVariable("TERM") != "dumb"
+        colours =
+            isTerminal
+            ? ColourDepth.of(environment: environmentVariable, refused: invocation.has("no-color")) : .off
     }
 
     func print(_ text: StyledText) {

@@ -88,6 +88,36 @@ enum SessionCommands {
         return .ok
     }
 
+    @Sendable static func set(_ invocation: Invocation) async throws(CommandFailure) -> ExitCode {
+        var body: JSONObject = [:]
+        for name in ["model", "mode", "effort", "title"] {
+            if let value = invocation.options[name] { body[name] = JSON(value) }
+        }
+        if let tags = invocation.options["tags"] {
+            body["tags"] = .array(tags.split { $0 == "," || $0 == " " }.map { JSON(String($0)) })
+        }
+        if let budget = invocation.options["budget"] {
+            if budget == "default" {
+                body["budgetUsd"] = .null
+            } else {
+                guard let dollars = Double(budget), dollars.isFinite, dollars >= 0 else {
+                    throw .usage("--budget takes an amount in dollars, or default")
+                }
+                body["budgetUsd"] = JSON(dollars)
+            }
+        }
+        let connection = try await Connection.open(invocation, starts: true)
+        let id = try await connection.sessionId(invocation.argument(0))
+        let output = Output(invocation)
+        if body.isEmpty {
+            output.print(json: try await connection.call("GET", "/sessions/\(id)"))
+            return .ok
+        }
+        let answer = try await connection.call("PATCH", "/sessions/\(id)", .object(body))
+        if invocation.isJSON { output.print(json: answer) } else { output.print("Changed.\n") }
+        return .ok
+    }
+
     @Sendable static func delete(_ invocation: Invocation) async throws(CommandFailure) -> ExitCode {
         let connection = try await Connection.open(invocation, starts: true)
         let session = try await connection.session(invocation.argument(0))
@@ -160,6 +190,7 @@ struct LogPrinter {
     init(output: Output, sessionId: String) {
         self.output = output
         self.sessionId = sessionId
+        renderer.options.rendersMarkdown = output.colours > .off
     }
 
     mutating func print(record: JSON) {

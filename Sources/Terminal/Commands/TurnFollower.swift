@@ -103,6 +103,7 @@ private struct Turn {
         self.output = output
         self.isQuiet = isQuiet
         renderer.options.showsThinking = !isQuiet
+        renderer.options.rendersMarkdown = output.colours > .off
     }
 
     var needsAnswer: Bool { !pending.isEmpty }

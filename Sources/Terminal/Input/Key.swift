@@ -2,7 +2,7 @@
 enum Key: Equatable, Sendable {
     case character(Character)
     case paste(String)
-    case enter, newline, tab, backspace, delete, escape
+    case enter, newline, tab, backTab, backspace, delete, escape
     case left, right, up, down, home, end, wordLeft, wordRight
     /// The letter, in lower case.
     case control(Character)

@@ -35,7 +35,8 @@ struct KeyDecoder {
         case 0x7f, 0x08: return drop(1, .backspace)
         case 0x00: return drop(1, .unknown)
         case 0x01...0x1a: return drop(1, .control(Character(Unicode.Scalar(first + 0x60))))
-        case 0x1c...0x1f: return drop(1, .unknown)
+        case 0x1f: return drop(1, .control("_"))
+        case 0x1c...0x1e: return drop(1, .unknown)
         case 0x20..<0x7f: return drop(1, .character(Character(Unicode.Scalar(first))))
         default: return takeUTF8(first)
         }
@@ -109,11 +110,18 @@ struct KeyDecoder {
         case UInt8(ascii: "H"): return .home
         case UInt8(ascii: "F"): return .end
         case UInt8(ascii: "M"): return .enter
+        case UInt8(ascii: "Z"): return .backTab
+        // Keys with modifiers, as kitty and others (CSI u) name them: Enter with any of them begins a line.
+        case UInt8(ascii: "u"):
+            guard parameters.first == 13 else { return .unknown }
+            return parameters.count > 1 && parameters[1] > 1 ? .newline : .enter
         case UInt8(ascii: "~"):
             switch parameters.first {
             case 1, 7: return .home
             case 4, 8: return .end
             case 3: return .delete
+            // As xterm names them.
+            case 27 where parameters.count > 2 && parameters[2] == 13: return .newline
             default: return .unknown
             }
         default: return .unknown

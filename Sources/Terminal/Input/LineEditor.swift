@@ -1,4 +1,7 @@
 /// A text being written, with its cursor and the history of those before. Pure: keys in, state and outcome out.
+///
+/// The keys are those of readline's Emacs mode. A large paste stands in the text as one character that is shown as a
+/// label; `string` has what was pasted.
 struct LineEditor {
     enum Outcome: Equatable {
         case changed
@@ -10,41 +13,67 @@ struct LineEditor {
         case endOfInput
         case suspend
         case redraw
+        /// Tab.
+        case complete
+        /// The Escape key, when it had nothing to end here.
+        case escape
+        /// Control-O.
+        case unfold
         case ignored
     }
 
-    private(set) var text: [Character] = []
-    private(set) var cursor = 0
-    private var history: [String] = []
-    private var historyIndex: Int?
-    private var draft: [Character] = []
-    private var killed: [Character] = []
-    /// Words that Tab completes at the beginning of the text.
-    var completions: [String] = []
+    var text: [Character] = []
+    var cursor = 0
+    var history = LineHistory()
+    /// The pastes that stand as one character in the text.
+    private(set) var pastes: [Character: String] = [:]
+    /// While Control-R looks for something.
+    var search: HistorySearch?
+    /// The candidates that Tab offers, and which of them stands in the text.
+    var completion: Completion?
 
-    static let historyLimit = 200
+    // Cut and undo; see LineEditor+Cutting.
+    var cuts: [[Character]] = []
+    var yanked: Range<Int>?
+    var past: [Snapshot] = []
+    var lastAction = LastAction.other
 
-    var isEmpty: Bool { text.isEmpty }
-    var string: String { String(text) }
+    enum LastAction { case typing, cutting, yanking, other }
 
-    mutating func replace(with string: String) {
-        text = Array(string)
-        cursor = text.count
+    struct Snapshot {
+        var text: [Character]
+        var cursor: Int
     }
 
-    mutating func addToHistory(_ line: String) {
-        guard history.last != line, line.contains(where: { !$0.isWhitespace }) else { return }
-        history.append(line)
-        if history.count > LineEditor.historyLimit { history.removeFirst() }
+    /// A paste from so many lines or characters on is shown as a label.
+    private static let largePaste = (lines: 8, characters: 1000)
+    private static let pasteLimit = 50
+
+    var isEmpty: Bool { text.isEmpty }
+    /// What was written, pastes included.
+    var string: String { expanded(text) }
+    /// What stands before the cursor, when that is the text's end: what can be completed.
+    var completable: String? { cursor == text.count && search == nil ? String(text) : nil }
+
+    mutating func replace(with string: String) {
+        remember(.other)
+        text = Array(string)
+        cursor = text.count
+        history.leave()
     }
 
     mutating func handle(_ key: Key) -> Outcome {
+        if search != nil, let outcome = handleSearch(key) { return outcome }
+        if key != .tab, key != .backTab, key != .unknown, key != .escape { completion = nil }
+        let action = lastAction
+        lastAction = .other
         switch key {
-        case .character(let character): return insert([character])
-        case .paste(let string): return insert(Array(string))
+        case .character(let character): return insert([character], after: action, as: .typing)
+        case .paste(let string): return paste(string)
         case .newline: return insert(["\n"])
         case .enter: return submit()
-        case .tab: return complete()
+        case .tab: return .complete
+        case .backTab: return step(-1)
         case .backspace: return remove(cursor - 1..<cursor)
         case .delete: return remove(cursor..<cursor + 1)
         case .left: return move(to: cursor - 1)
@@ -55,14 +84,17 @@ struct LineEditor {
         case .wordRight: return move(to: wordEnd)
         case .up: return moveLine(up: true)
         case .down: return moveLine(up: false)
-        case .control(let letter): return control(letter)
-        case .alt("\r"): return insert(["\n"])
-        case .alt("d"): return kill(cursor..<wordEnd)
-        case .alt, .escape, .unknown: return .ignored
+        case .control(let letter): return control(letter, after: action)
+        case .alt(let character): return alt(character, after: action)
+        case .escape:
+            guard completion != nil else { return .escape }
+            completion = nil
+            return .changed
+        case .unknown: return .ignored
         }
     }
 
-    private mutating func control(_ letter: Character) -> Outcome {
+    private mutating func control(_ letter: Character, after action: LastAction) -> Outcome {
         switch letter {
         case "a": return move(to: lineStart)
         case "e": return move(to: lineEnd)
@@ -71,23 +103,46 @@ struct LineEditor {
         case "p": return moveLine(up: true)
         case "n": return moveLine(up: false)
         case "h": return remove(cursor - 1..<cursor)
-        case "k": return kill(cursor..<lineEnd)
-        case "u": return kill(lineStart..<cursor)
-        case "w": return kill(wordStart..<cursor)
-        case "y": return insert(killed)
+        case "k": return cut(cursor..<max(lineEnd, min(cursor + 1, text.count)), after: action, forward: true)
+        case "u": return cut(lineStart..<cursor, after: action, forward: false)
+        case "w": return cut(wordStart..<cursor, after: action, forward: false)
+        case "y": return yank()
+        case "t": return transpose()
+        case "_": return undo()
+        case "r": return beginSearch()
         case "l": return .redraw
         case "z": return .suspend
+        case "o": return .unfold
         case "d": return isEmpty ? .endOfInput : remove(cursor..<cursor + 1)
-        case "c":
-            if isEmpty { return .interrupt }
+        case "c", "g":
+            if isEmpty { return letter == "c" ? .interrupt : .ignored }
+            remember(.other)
             clear()
             return .changed
         default: return .ignored
         }
     }
 
-    private mutating func insert(_ characters: [Character]) -> Outcome {
+    private mutating func alt(_ character: Character, after action: LastAction) -> Outcome {
+        switch character {
+        case "d": return cut(cursor..<wordEnd, after: action, forward: true)
+        case "y": return action == .yanking ? yankOlder() : .ignored
+        case "<": return move(to: 0)
+        case ">": return move(to: text.count)
+        case "u", "l", "c": return changeCase(character)
+        default: return .ignored
+        }
+    }
+
+    // MARK: Text
+
+    mutating func insert(
+        _ characters: [Character], after action: LastAction = .other, as kind: LastAction = .other
+    ) -> Outcome {
         guard !characters.isEmpty else { return .ignored }
+        // What was typed in one go is undone in one go, word by word.
+        if kind != .typing || action != .typing || characters == [" "] { remember(kind) }
+        lastAction = kind
         text.insert(contentsOf: characters, at: cursor)
         cursor += characters.count
         // A combining mark typed after its letter makes one character with it.
@@ -99,53 +154,77 @@ struct LineEditor {
         return .changed
     }
 
+    /// A large paste becomes one character: it can be removed, but need not be scrolled through.
+    private mutating func paste(_ string: String) -> Outcome {
+        // Characters that could pass for one of those are none that anybody writes.
+        let clean = string.filter { !LineEditor.isPlaceholder($0) }
+        let lines = clean.reduce(1) { $0 + ($1 == "\n" ? 1 : 0) }
+        guard lines >= LineEditor.largePaste.lines || clean.count >= LineEditor.largePaste.characters,
+            pastes.count < LineEditor.pasteLimit,
+            let scalar = Unicode.Scalar(UInt32(0xf0000 + pastes.count))
+        else { return insert(Array(clean)) }
+        pastes[Character(scalar)] = clean
+        return insert([Character(scalar)])
+    }
+
+    private static func isPlaceholder(_ character: Character) -> Bool {
+        character.unicodeScalars.contains { (0xf0000...0xffffd).contains($0.value) }
+    }
+
+    /// How a paste is shown that stands in the text; nil for what stands for itself.
+    func label(of character: Character) -> String? {
+        guard let text = pastes[character] else { return nil }
+        let lines = text.reduce(text.last == "\n" ? 0 : 1) { $0 + ($1 == "\n" ? 1 : 0) }
+        return lines > 1 ? "[pasted \(lines) lines]" : "[pasted \(text.count) characters]"
+    }
+
+    func expanded(_ characters: [Character]) -> String {
+        var result = ""
+        for character in characters {
+            if let paste = pastes[character] { result += paste } else { result.append(character) }
+        }
+        return result
+    }
+
     private mutating func submit() -> Outcome {
+        // As in a shell, a backslash before Enter begins a new line.
+        if cursor == text.count, text.last == "\\", text.dropLast().last != "\\" {
+            text.removeLast()
+            cursor -= 1
+            return insert(["\n"])
+        }
         let line = string
-        addToHistory(line)
+        history.add(line)
         clear()
+        past = []
         return .submit(line)
     }
 
-    private mutating func clear() {
+    mutating func clear() {
         text = []
         cursor = 0
-        historyIndex = nil
+        pastes = [:]
+        history.leave()
     }
 
-    private mutating func remove(_ range: Range<Int>) -> Outcome {
+    mutating func remove(_ range: Range<Int>) -> Outcome {
         guard range.lowerBound >= 0, range.upperBound <= text.count, !range.isEmpty else { return .ignored }
+        remember(.other)
         text.removeSubrange(range)
         cursor = range.lowerBound
         return .changed
     }
 
-    private mutating func kill(_ range: Range<Int>) -> Outcome {
-        guard !range.isEmpty else { return .ignored }
-        killed = Array(text[range])
-        return remove(range)
-    }
-
-    private mutating func move(to position: Int) -> Outcome {
-        let target = min(max(0, position), text.count)
-        guard target != cursor else { return .ignored }
-        cursor = target
-        return .changed
-    }
-
-    private mutating func complete() -> Outcome {
-        let matches = completions.filter { $0.hasPrefix(string) && $0 != string }
-        guard cursor == text.count, !isEmpty, let first = matches.first else { return .ignored }
-        let common = matches.dropFirst().reduce(first) { String(zip($0, $1).prefix { $0 == $1 }.map(\.0)) }
-        let completed = matches.count == 1 ? first + " " : common
-        guard completed != string else { return .ignored }
-        replace(with: completed)
-        return .changed
-    }
-
     // MARK: Places
 
-    private var lineStart: Int { (text[..<cursor].lastIndex(of: "\n") ?? -1) + 1 }
-    private var lineEnd: Int { text[cursor...].firstIndex(of: "\n") ?? text.count }
+    mutating func move(to place: Int) -> Outcome {
+        guard (0...text.count).contains(place), place != cursor else { return .ignored }
+        cursor = place
+        return .changed
+    }
+
+    var lineStart: Int { (text[..<cursor].lastIndex(of: "\n") ?? -1) + 1 }
+    var lineEnd: Int { text[cursor...].firstIndex(of: "\n") ?? text.count }
 
     private var wordStart: Int {
         var index = cursor
@@ -154,7 +233,7 @@ struct LineEditor {
         return index
     }
 
-    private var wordEnd: Int {
+    var wordEnd: Int {
         var index = cursor
         while index < text.count, text[index].isWhitespace { index += 1 }
         while index < text.count, !text[index].isWhitespace { index += 1 }
@@ -174,21 +253,8 @@ struct LineEditor {
             let end = text[start...].firstIndex(of: "\n") ?? text.count
             return move(to: min(start + column, end))
         }
-        return recall(older: up)
-    }
-
-    private mutating func recall(older: Bool) -> Outcome {
-        if historyIndex == nil { draft = text }
-        let current = historyIndex ?? history.count
-        let next = older ? current - 1 : current + 1
-        guard next >= 0, next <= history.count, next != current else { return .ignored }
-        if next == history.count {
-            historyIndex = nil
-            text = draft
-        } else {
-            historyIndex = next
-            text = Array(history[next])
-        }
+        guard let recalled = up ? history.older(than: text) : history.newer() else { return .ignored }
+        text = recalled
         cursor = text.count
         return .changed
     }

@@ -3,7 +3,8 @@ import JSON
 /// A permission or question that waits for an answer, as a prompt with keys. Pure.
 struct RequestPrompt: Equatable {
     enum Answer: Equatable {
-        case permission(optionId: String)
+        /// - Parameter message: what the agent is told with it.
+        case permission(optionId: String, message: String? = nil)
         case question(answers: JSONObject)
         case declined
     }
@@ -26,13 +27,16 @@ struct RequestPrompt: Equatable {
     let requestId: String
     let isPermission: Bool
     private let title: String
-    private let details: [String]
+    /// What exactly would be done, whole.
+    let details: [StyledText]
     private var questions: [Question]
     private var index = 0
     private var chosen: Set<Int> = []
     private var answers = JSONObject()
     /// Sent, and not confirmed yet.
     var isAnswered = false
+    /// The option whose message is being written.
+    private var explaining: Option?
 
     /// Nil when there is no `requestId` or nothing to choose from.
     init?(_ data: JSONObject, isPermission: Bool) {
@@ -41,7 +45,11 @@ struct RequestPrompt: Equatable {
         self.isPermission = isPermission
         if isPermission {
             title = RequestText.title(data)
-            details = RequestText.details(data, limit: 12, width: 400)
+            details =
+                RequestText.changes(data)
+                ?? RequestText.details(data, limit: 4000, width: 4000).map {
+                    StyledText($0, .dim)
+                }
             let options = (data["options"]?.arrayValue ?? []).compactMap { RequestPrompt.option($0, id: "optionId") }
             questions = [Question(id: id, text: title, options: options, isMultiple: false, takesText: false)]
         } else {
@@ -71,16 +79,29 @@ struct RequestPrompt: Equatable {
 
     // MARK: Answering
 
+    /// Whether the input line is for what the agent is told with a refusal.
+    var takesMessage: Bool { explaining != nil }
+
     /// A key pressed while the input line is empty; nil when it means nothing here, or there is more to ask.
     mutating func handle(_ key: Key) -> (isTaken: Bool, answer: Answer?) {
         guard !isAnswered else { return (false, nil) }
+        if explaining != nil {
+            guard key == .escape else { return (false, nil) }
+            explaining = nil
+            return (true, nil)
+        }
         let question = questions[index]
         switch key {
         case .character(let character):
             if let number = character.wholeNumberValue, number >= 1, number <= question.options.count {
                 return choose(number - 1)
             }
-            guard isPermission, let kind = RequestPrompt.kind(of: character),
+            guard isPermission else { return (false, nil) }
+            if character == "m" || character == "M", let option = refusal {
+                explaining = option
+                return (true, nil)
+            }
+            guard let kind = RequestPrompt.kind(of: character),
                 let found = question.options.firstIndex(where: { $0.kind == kind })
             else { return (false, nil) }
             return choose(found)
@@ -94,6 +115,7 @@ struct RequestPrompt: Equatable {
     /// A text that was written and ended with Enter; nil when the question takes none.
     mutating func handle(text: String) -> (isTaken: Bool, answer: Answer?) {
         guard !isAnswered else { return (false, nil) }
+        if let explaining { return (true, .permission(optionId: explaining.id, message: text)) }
         // A key that was typed before the prompt came stands in the input line, and Enter makes it a text.
         if text.count == 1, let key = text.first {
             let result = handle(.character(key))
@@ -109,11 +131,18 @@ struct RequestPrompt: Equatable {
         return answer(question.isMultiple ? .array([JSON(text)]) : JSON(text))
     }
 
+    /// The option that rejects this once, else any that rejects.
+    private var refusal: Option? {
+        let options = questions[index].options
+        return options.first { $0.kind == "reject_once" } ?? options.first { $0.kind == "reject_always" }
+    }
+
     private static func kind(of key: Character) -> String? {
         switch key {
         case "y", "Y": "allow_once"
         case "a", "A": "allow_always"
         case "n", "N": "reject_once"
+        case "d", "D": "reject_always"
         default: nil
         }
     }
@@ -140,16 +169,21 @@ struct RequestPrompt: Equatable {
 
     func rows(columns: Int, limit: Int) -> [StyledText] {
         let question = questions[index]
-        var rows: [StyledText] = []
         let number = questions.count > 1 ? "\(index + 1)/\(questions.count) " : ""
         let head = isPermission ? "Allow \(title)?" : "\(number)\(question.text.isEmpty ? title : question.text)"
-        rows.append(StyledText(DisplayWidth.truncate(head, to: columns), [.bold, .yellow]))
+        let heads = StyledText(head, [.bold, .yellow]).wrapped(to: columns)
+        var rows = Array(heads.prefix(3))
+        if heads.count > 3 { rows.append(StyledText("  …", .dim)) }
         if isAnswered {
             rows.append(StyledText("  answered, waiting for the daemon...", .dim))
             return rows
         }
-        let room = max(0, limit - 2 - question.options.count)
-        rows += details.prefix(room).map { StyledText("  " + DisplayWidth.truncate($0, to: columns - 2), .dim) }
+        if let explaining {
+            let text = "  \(explaining.label): what shall the agent do instead? Enter sends it, Esc goes back"
+            rows.append(StyledText(DisplayWidth.truncate(text, to: columns), .dim))
+            return rows
+        }
+        rows += shownDetails(columns: columns, room: max(0, limit - 2 - question.options.count))
         for (offset, option) in question.options.enumerated() {
             let mark = question.isMultiple ? (chosen.contains(offset) ? "[x] " : "[ ] ") : ""
             var row = StyledText("  \(offset + 1)\(letter(option, question)) ", [.bold, .cyan])
@@ -161,18 +195,33 @@ struct RequestPrompt: Equatable {
         return rows
     }
 
+    /// Whole lines as far as they fit; that there is more is always said.
+    private func shownDetails(columns: Int, room: Int) -> [StyledText] {
+        var rows: [StyledText] = []
+        for (index, detail) in details.enumerated() {
+            rows += (StyledText("  ", .hanging) + detail).wrapped(to: columns)
+            guard rows.count > room || rows.count == room && index < details.count - 1 else { continue }
+            rows.removeLast(rows.count - max(0, room - 1))
+            return rows + [StyledText("  … there is more: Ctrl-O shows it all", .yellow)]
+        }
+        return rows
+    }
+
     private func letter(_ option: Option, _ question: Question) -> String {
         guard isPermission, question.options.first(where: { $0.kind == option.kind }) == option else { return "" }
         switch option.kind {
         case "allow_once": return "/y"
         case "allow_always": return "/a"
         case "reject_once": return "/n"
+        case "reject_always": return "/d"
         default: return ""
         }
     }
 
     private func hint(_ question: Question) -> String {
-        if isPermission { return "  press a key on the empty input line" }
+        if isPermission {
+            return "  press a key on the empty input line" + (refusal == nil ? "" : "; m rejects with a message")
+        }
         var hint = question.isMultiple ? "  numbers choose, Enter confirms" : "  a number answers"
         if question.options.isEmpty { return "  write the answer; /decline refuses" }
         if question.takesText { hint += ", or write an answer of your own" }

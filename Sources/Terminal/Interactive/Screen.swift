@@ -13,7 +13,7 @@ struct LiveArea: Equatable {
 struct Screen {
     private(set) var width: Int
     private(set) var height: Int
-    var colours: Bool
+    var colours: ColourDepth
     /// The unfinished last line of output.
     private var open = StyledText()
     private var area = LiveArea()
@@ -21,7 +21,7 @@ struct Screen {
     private var cursorRow = 0
     private var drawnRows: [StyledText] = []
 
-    init(width: Int, height: Int, colours: Bool) {
+    init(width: Int, height: Int, colours: ColourDepth) {
         self.width = max(10, width)
         self.height = max(3, height)
         self.colours = colours
@@ -32,7 +32,8 @@ struct Screen {
 
     /// Adds output above, and draws the live area below it.
     mutating func update(_ text: StyledText, _ area: LiveArea) -> String {
-        var result = "\u{1b}[?25l" + erase()
+        // Shown at once by terminals that can (mode 2026), so that nothing flickers.
+        var result = "\u{1b}[?2026h\u{1b}[?25l" + erase()
         var lines = (open + text).lines()
         open = lines.removeLast()
         for line in lines {
@@ -43,7 +44,7 @@ struct Screen {
         while rows.count > 1 { result += rows.removeFirst().output(colours: colours) + "\n" }
         open = rows[0]
         self.area = area
-        return result + draw() + "\u{1b}[?25h"
+        return result + draw() + "\u{1b}[?25h\u{1b}[?2026l"
     }
 
     /// The window has another size: the terminal may have wrapped the rows anew, each on its own.
@@ -93,36 +94,5 @@ struct Screen {
         if area.cursorColumn > 0 { result += "\u{1b}[\(min(area.cursorColumn, columns))C" }
         cursorRow = cursor
         return result
-    }
-}
-
-extension LineEditor {
-    /// The rows of the text being written, with a mark before the first, and the cursor's place in them.
-    func area(columns: Int, mark: String, maximumRows: Int) -> LiveArea {
-        let indent = DisplayWidth.of(mark)
-        var rows: [(text: String, width: Int)] = [("", 0)]
-        var place = (row: 0, column: 0)
-        for (index, character) in text.enumerated() {
-            let width = character == "\t" ? 4 : DisplayWidth.of(character)
-            if character != "\n", rows[rows.count - 1].width + width > columns - indent - 1 { rows.append(("", 0)) }
-            if index == cursor { place = (rows.count - 1, rows[rows.count - 1].width) }
-            if character == "\n" {
-                rows.append(("", 0))
-            } else {
-                rows[rows.count - 1].text += character == "\t" ? "    " : String(character)
-                rows[rows.count - 1].width += width
-            }
-        }
-        if cursor == text.count { place = (rows.count - 1, rows[rows.count - 1].width) }
-        let first = max(0, min(place.row - maximumRows + 1, rows.count - maximumRows))
-        let visible = rows[first..<min(rows.count, first + maximumRows)]
-        let blank = String(repeating: " ", count: indent)
-        var area = LiveArea()
-        for (offset, row) in visible.enumerated() {
-            area.rows.append(StyledText(offset + first == 0 ? mark : blank, [.bold, .cyan]) + StyledText(row.text))
-        }
-        area.cursorRow = place.row - first
-        area.cursorColumn = indent + place.column
-        return area
     }
 }

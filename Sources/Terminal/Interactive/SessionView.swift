@@ -8,13 +8,18 @@ struct SessionView {
     private(set) var title = ""
     private(set) var provider = ""
     private(set) var model = ""
+    private(set) var mode = ""
+    private(set) var effort = ""
+    private(set) var tags: [String] = []
+    private(set) var workspace = ""
     private(set) var status = "idle"
     private(set) var turnId: String?
     /// Monotonic seconds at which the running turn was first seen.
     private(set) var turnSince: Double?
-    private(set) var queued = 0
-    /// The turn of the message that waits at the end.
-    private(set) var lastQueued: String?
+    /// The messages that wait.
+    private(set) var queue: [(turnId: String, content: String)] = []
+    /// Texts of the person's messages of late, by turn: of what waits, the record has the beginning only.
+    private(set) var messages: [String: String] = [:]
     /// Among the sessions that wait for room.
     private(set) var placeInLine: Int?
     private(set) var isPaused = false
@@ -24,6 +29,16 @@ struct SessionView {
     private(set) var restsUntil: String?
     private(set) var contextShare: Double?
     private(set) var costUsd: Double?
+    private(set) var isCostEstimated = false
+    /// The session's sums, as in its record.
+    private(set) var usage: JSON?
+    private(set) var usageByProvider: JSON?
+    /// Records of the providers, as the daemon sent them.
+    private(set) var providers: [JSON] = []
+    private var offered: [String: [String]] = [:]
+    /// Other sessions, the newest first.
+    private(set) var sessions: [(id: String, title: String)] = []
+    private static let listedSessions = 200
     private(set) var requests: [RequestPrompt] = []
     /// When the first of them came to be shown.
     private var promptSince = 0.0
@@ -37,27 +52,46 @@ struct SessionView {
     /// input line, and must not allow anything.
     static let promptGrace = 0.4
 
-    init(session: JSON) {
+    /// - Parameter columns: of the terminal.
+    init(session: JSON, columns: Int = 100) {
         sessionId = session["id"]?.stringValue ?? ""
         var options = TranscriptRenderer.Options()
         options.showsRequests = false
-        options.offersCommands = true
+        options.isInteractive = true
+        options.rendersMarkdown = true
+        options.thinkingLines = 5
+        options.messageLines = 20
+        options.columns = columns
+        options.lineWidth = max(20, columns - 8)
         renderer = TranscriptRenderer(options: options)
         note(session, now: 0)
     }
 
     var isRunning: Bool { turnId != nil }
 
+    /// `models` or `modes` that can be chosen: as the agent said in this session, else as its provider's record has them.
+    func choices(_ key: String) -> [String] {
+        if let names = offered[key] { return names }
+        let own = providers.first { $0["id"]?.stringValue == provider }
+        return (own?[key]?.arrayValue ?? []).compactMap(\.stringValue)
+    }
+
     private mutating func note(_ session: JSON, now: Double) {
         guard session["id"]?.stringValue == sessionId else { return }
         title = session["title"]?.stringValue ?? title
         provider = session["providerId"]?.stringValue ?? provider
         model = session["model"]?.stringValue ?? model
+        mode = session["mode"]?.stringValue ?? mode
+        effort = session["effort"]?.stringValue ?? effort
+        workspace = session["workspace"]?.stringValue ?? workspace
+        if let tags = session["tags"]?.arrayValue { self.tags = tags.compactMap(\.stringValue) }
+        usage = session["usage"] ?? usage
+        usageByProvider = session["usageByProvider"] ?? usageByProvider
+        isCostEstimated = session["costEstimated"]?.boolValue ?? isCostEstimated
         status = session["status"]?.stringValue ?? status
         costUsd = session["costUsd"]?.doubleValue ?? costUsd
         if let queue = session["queue"]?.arrayValue {
-            queued = queue.count
-            lastQueued = queue.last?["turnId"]?.stringValue
+            self.queue = queue.map { (RequestText.plain($0["turnId"]), RequestText.plain($0["content"])) }
             placeInLine = session["placeInLine"]?.intValue
             isPaused = session["paused"]?.boolValue ?? false
             parkedUntil = session["parked"]?["until"]?.stringValue
@@ -71,6 +105,12 @@ struct SessionView {
         turnId = id
     }
 
+    /// The terminal has another width.
+    mutating func setColumns(_ columns: Int) {
+        renderer.options.columns = columns
+        renderer.options.lineWidth = max(20, columns - 8)
+    }
+
     // MARK: Frames
 
     /// Takes an event of the history, or of the replay.
@@ -80,6 +120,16 @@ struct SessionView {
         case "turn_completed": setTurn(nil, now: now)
         case "message":
             if let id = event.data["clientMessageId"]?.stringValue { sending.removeAll { $0.id == id } }
+            if let turn = event.turnId, event.data["role"]?.stringValue == "user" {
+                if messages.count >= 50 { messages = [:] }
+                messages[turn] = RequestText.plain(event.data["content"])
+            }
+        case "status" where event.data["type"]?.stringValue == "native_session":
+            // What the agent itself offers in this session.
+            for key in ["models", "modes"] {
+                let names = (event.data[key]?.arrayValue ?? []).compactMap(\.stringValue)
+                if !names.isEmpty { offered[key] = names }
+            }
         case "permission_requested": add(event.data, isPermission: true, now: now)
         case "question_requested": add(event.data, isPermission: false, now: now)
         case "permission_resolved", "question_resolved":
@@ -101,9 +151,18 @@ struct SessionView {
         switch frame.type {
         case "core:state": return takeState(frame.payload ?? .null, now: now)
         case "session:update", "session:created":
-            if let payload = frame.payload { note(payload, now: now) }
+            if let payload = frame.payload {
+                note(payload, now: now)
+                list(payload)
+            }
+            return ""
+        case "provider:update":
+            if let record = frame.payload, let index = providers.firstIndex(where: { $0["id"] == record["id"] }) {
+                providers[index] = record
+            }
             return ""
         case "session:deleted":
+            if let id = frame.payload?["id"]?.stringValue { sessions.removeAll { $0.id == id } }
             isDeleted = isDeleted || frame.payload?["id"]?.stringValue ?? frame.sessionId == sessionId
             return ""
         case "stream:chunk":
@@ -128,7 +187,12 @@ struct SessionView {
     }
 
     private mutating func takeState(_ state: JSON, now: Double) -> StyledText {
-        for session in state["sessions"]?.arrayValue ?? [] { note(session, now: now) }
+        sessions = []
+        for session in (state["sessions"]?.arrayValue ?? []).reversed() {
+            note(session, now: now)
+            list(session)
+        }
+        providers = state["providers"]?.arrayValue ?? providers
         // What is pending now counts: requests answered while we were away get no event of their own here first.
         let pending = (state["pending"]?.arrayValue ?? []).filter { $0["sessionId"]?.stringValue == sessionId }
         let ids = Set(pending.compactMap { $0["requestId"]?.stringValue })
@@ -141,6 +205,18 @@ struct SessionView {
             text.append(renderer.chunk(item))
         }
         return text
+    }
+
+    /// Keeps a session in the list of those that one can go over to.
+    private mutating func list(_ session: JSON) {
+        guard let id = session["id"]?.stringValue, id != sessionId else { return }
+        let title = session["title"]?.stringValue ?? ""
+        if let index = sessions.firstIndex(where: { $0.id == id }) {
+            sessions[index].title = title
+        } else {
+            sessions.insert((id, title), at: 0)
+            if sessions.count > SessionView.listedSessions { sessions.removeLast() }
+        }
     }
 
     private mutating func add(_ data: JSONObject, isPermission: Bool, now: Double) {
@@ -168,6 +244,12 @@ struct SessionView {
         guard !requests.isEmpty, now - promptSince >= SessionView.promptGrace else { return (false, "", nil) }
         let result = requests[0].handle(key)
         return finish(result)
+    }
+
+    /// Whether a key would answer, or choose something.
+    func takes(_ key: Key, now: Double) -> Bool {
+        guard var request = requests.first, now - promptSince >= SessionView.promptGrace else { return false }
+        return request.handle(key).isTaken
     }
 
     mutating func answer(text: String) -> (isTaken: Bool, requestId: String, answer: RequestPrompt.Answer?) {
@@ -198,51 +280,11 @@ struct SessionView {
         requests[index].isAnswered = false
     }
 
-    // MARK: Looks
-
-    /// What stands below the output: the request that waits, messages on their way, the state, and the input.
-    func area(editor: LineEditor, columns: Int, height: Int, now: Double, hint: String?) -> LiveArea {
-        var area = LiveArea(rows: [""])
-        if let request = requests.first { area.rows += request.rows(columns: columns, limit: max(4, height - 6)) }
-        for message in sending.suffix(3) {
-            let text = DisplayWidth.truncate(Sanitizer.cleanLine(message.text), to: columns - 14)
-            area.rows.append(StyledText("› \(text)  (sending)", .dim))
-        }
-        area.rows.append(statusRow(columns: columns, now: now, hint: hint))
-        let input = editor.area(columns: columns, mark: "> ", maximumRows: max(1, min(8, height / 2)))
-        area.cursorRow = area.rows.count + input.cursorRow
-        area.cursorColumn = input.cursorColumn
-        area.rows += input.rows
-        return area
-    }
-
-    private func statusRow(columns: Int, now: Double, hint: String?) -> StyledText {
-        if let hint { return StyledText(DisplayWidth.truncate(hint, to: columns), .yellow) }
-        if let connectionProblem { return StyledText(DisplayWidth.truncate(connectionProblem, to: columns), .yellow) }
-        var parts = [Sanitizer.cleanLine(provider)]
-        if !model.isEmpty { parts.append(Sanitizer.cleanLine(model)) }
-        if !title.isEmpty { parts.append(DisplayWidth.truncate(Sanitizer.cleanLine(title), to: 30)) }
-        if !requests.isEmpty {
-            parts.append("waiting for you")
-        } else if let turnSince {
-            let seconds = max(0, Int(now - turnSince))
-            parts.append(
-                "running" + (seconds > 0 ? " \(Clock.duration(seconds: Double(seconds)))" : ""))
-        } else if let parkedUntil {
-            parts.append("parked until \(Clock.short(parkedUntil))")
-        } else if let restsUntil {
-            parts.append("the provider is started again at \(Clock.short(restsUntil))")
-        } else {
-            parts.append("ready")
-        }
-        if queued > 0 { parts.append("\(queued) queued") }
-        if let placeInLine { parts.append("place \(placeInLine) in line") }
-        if isPaused { parts.append("paused: /resume") }
-        if let contextShare, contextShare >= 0, contextShare < 10 {
-            parts.append("context \(Int(contextShare * 100)) %")
-        }
-        if let costUsd, costUsd > 0, costUsd < 1e9 { parts.append(TurnSummary.money(costUsd)) }
-        if isRunning, requests.isEmpty { parts.append("Ctrl-C interrupts") }
-        return StyledText(DisplayWidth.truncate(parts.joined(separator: " · "), to: columns), .dim)
+    /// The request that waits, whole.
+    mutating func wholeRequest() -> StyledText? {
+        guard let request = requests.first, !request.details.isEmpty else { return nil }
+        var text = StyledText("\n")
+        for row in request.details { text.append(StyledText("  ", .hanging) + row + "\n") }
+        return text
     }
 }

@@ -74,7 +74,8 @@ final class TerminalDevice: Sendable {
     /// Stops this program as Control-Z does; returns when it goes on.
     func suspend() {
         restore()
-        kill(getpid(), SIGSTOP)
+        // To this very thread: to the process, it could reach another one first, and this one would go on for a moment.
+        raise(SIGSTOP)
         enterRawMode()
     }
 

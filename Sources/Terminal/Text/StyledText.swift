@@ -1,29 +1,3 @@
-/// How a piece of text looks.
-struct Style: OptionSet, Hashable, Sendable {
-    let rawValue: UInt16
-
-    static let bold = Style(rawValue: 1)
-    static let dim = Style(rawValue: 2)
-    static let italic = Style(rawValue: 4)
-    static let red = Style(rawValue: 8)
-    static let green = Style(rawValue: 16)
-    static let yellow = Style(rawValue: 32)
-    static let blue = Style(rawValue: 64)
-    static let magenta = Style(rawValue: 128)
-    static let cyan = Style(rawValue: 256)
-    static let reverse = Style(rawValue: 512)
-    static let plain: Style = []
-
-    /// The parameters of the SGR sequence (ECMA-48 section 8.3.117).
-    fileprivate var codes: String {
-        let table: [(Style, String)] = [
-            (.bold, "1"), (.dim, "2"), (.italic, "3"), (.reverse, "7"), (.red, "31"), (.green, "32"), (.yellow, "33"),
-            (.blue, "34"), (.magenta, "35"), (.cyan, "36"),
-        ]
-        return table.filter { contains($0.0) }.map(\.1).joined(separator: ";")
-    }
-}
-
 /// Text with looks: what all output is made of. It is cleaned where it becomes output, so that nothing that came from
 /// outside can reach the terminal as it was.
 struct StyledText: Equatable, Sendable, ExpressibleByStringLiteral {
@@ -63,19 +37,26 @@ struct StyledText: Equatable, Sendable, ExpressibleByStringLiteral {
         return result
     }
 
+    /// The same with one more look.
+    func adding(_ style: Style) -> StyledText {
+        var result = StyledText()
+        for span in spans { result.append(span.text, span.style.union(style)) }
+        return result
+    }
+
     /// What is written to the terminal or file.
-    func output(colours: Bool) -> String {
+    func output(colours: ColourDepth) -> String {
         var result = ""
         for span in spans {
             let text = Sanitizer.clean(span.text)
-            guard colours, !span.style.isEmpty else {
+            let codes = span.style.codes(colours)
+            guard !codes.isEmpty else {
                 result += text
                 continue
             }
             // Each line on its own: a style held over a line's end colours the rest of the row in some terminals.
             let lines = text.split(separator: "\n", omittingEmptySubsequences: false)
-            result += lines.map { $0.isEmpty ? "" : "\u{1b}[\(span.style.codes)m\($0)\u{1b}[0m" }
-                .joined(separator: "\n")
+            result += lines.map { $0.isEmpty ? "" : "\u{1b}[\(codes)m\($0)\u{1b}[0m" }.joined(separator: "\n")
         }
         return result
     }

@@ -27,6 +27,23 @@ enum RequestText {
         return rows.count > limit ? shown + ["… \(rows.count - limit) more lines"] : shown
     }
 
+    /// A change of a file that is asked for, as a difference; nil when the arguments are none.
+    static func changes(_ data: JSONObject) -> [StyledText]? {
+        guard let args = data["args"]?.objectValue,
+            let path = (args["file_path"] ?? args["path"])?.stringValue,
+            let new = (args["new_string"] ?? args["content"] ?? args["newText"])?.stringValue
+        else { return nil }
+        let diff = LineDiff(old: (args["old_string"] ?? args["oldText"])?.stringValue, new: new)
+        var rows = [StyledText("± \(Sanitizer.cleanLine(path))  +\(diff.added) -\(diff.removed)", .bold)]
+        rows += diff.lines.flatMap { DiffText.line($0, width: .max).lines().dropLast() }
+        // What else would be done is said, too.
+        let known = ["file_path", "path", "new_string", "content", "newText", "old_string", "oldText"]
+        for (name, value) in args where !known.contains(name) {
+            rows.append(StyledText("\(Sanitizer.cleanLine(name)): \(Sanitizer.cleanLine(plain(value)))", .dim))
+        }
+        return rows
+    }
+
     static func answers(_ answers: JSON?) -> String {
         let texts = (answers?.objectValue ?? [:]).map { _, value in
             value.arrayValue.map { $0.map { plain($0) }.joined(separator: ", ") } ?? plain(value)

@@ -4,47 +4,65 @@ import JSON
 /// Turns a session's events and chunks into text for people. Pure: frames in, text out; drawing it is somebody
 /// else's work.
 ///
-/// A streamed item is shown as it grows; the event that closes it adds only what has not been shown. What is shown is
-/// known by bytes, so that a reconnect, which sends the open items again, doubles nothing.
+/// What it gives is final: each line is written once. What is still growing (an unfinished line or table, a thought, a
+/// tool's output) is in `preview`, and comes as text when it is complete. What was shown of an item is known by bytes,
+/// so that a reconnect, which sends the open items again, doubles nothing.
 struct TranscriptRenderer {
     struct Options {
         /// Lines of one diff.
         var diffLines = 40
-        /// Lines of one tool's result.
+        /// Lines of one tool's result: a few more are shown as they are, of many the first and the last.
         var resultLines = 4
+        /// Lines of a person's message; nil for all.
+        var messageLines: Int?
+        /// Lines of a thought; nil for all.
+        var thinkingLines: Int?
         /// Columns of one line of a tool's call or result.
         var lineWidth = 160
+        /// Columns that a table may take.
+        var columns = 100
         /// Whether requests are shown when they come; the interactive client has a prompt for them, and shows here
         /// only what became of them.
         var showsRequests = true
         var showsThinking = true
-        /// Whether the commands that carry out an error's actions are named: those of the interactive client.
-        var offersCommands = false
+        /// Whether Markdown gets its looks, or stays as it was written.
+        var rendersMarkdown = false
+        /// The interactive client: error's actions are named by its commands, and folded text can be asked for.
+        var isInteractive = false
     }
 
-    private enum Block { case none, user, text, thinking, tool, notice, end }
+    enum Block { case none, user, text, thinking, tool, notice, end }
 
     var options = Options()
     /// Requests that this client answered: their outcome is shown without a name.
     var ownAnswers: Set<String> = []
-    private(set) var runningTurn: String?
-    private var last = Block.none
-    private var isAtLineStart = true
-    /// The item whose text is growing on the screen.
-    private var live: String?
-    /// UTF-8 bytes shown of items that are not closed.
-    private var shown: [String: Int] = [:]
-    /// Text of items that grow while another one is on the screen.
-    private var waiting: [(item: String, kind: String, text: String)] = []
-    private var titles: [String: String] = [:]
+    var runningTurn: String?
+    var folded = FoldedText()
+    /// Items that grow, in the order in which they began.
+    private(set) var growing: [GrowingItem] = []
+    /// Titles of tool calls, by item, so that an update is shown only when it says something new.
+    var titles: [String: String] = [:]
+    /// Calls of subagents that run: whose text comes meanwhile is known when it is complete.
+    var openAgents: Set<String> = []
+    /// The item whose change of a file was shown last.
+    var lastDiff: String?
+    /// What an item belongs to, by item.
+    private var parents: [String: String] = [:]
     /// What was asked by requests that are not shown, by requestId.
-    private var asked: [String: String] = [:]
+    var asked: [String: String] = [:]
     /// The items closed last: a delta that comes late must not show one again.
     private var closed: [String] = []
-    private var out = StyledText()
 
-    static let waitingItems = 64
+    // Writing; see TranscriptRenderer+Writing.
+    var last = Block.none
+    var isAtLineStart = true
+    /// Before each line: what belongs to a subagent is indented.
+    var margin = StyledText()
+    var out = StyledText()
+
+    static let growingItems = 64
     static let closedItems = 64
+    static let knownItems = 4096
 
     init(options: Options = Options()) {
         self.options = options
@@ -54,58 +72,93 @@ struct TranscriptRenderer {
 
     /// A `stream:chunk`, or an entry of `open` in `core:state`, which is a chunk from the item's beginning.
     mutating func chunk(_ payload: JSON) -> StyledText {
-        guard let item = payload["itemId"]?.stringValue, let text = payload["content"]?.stringValue else { return "" }
-        let kind = payload["kind"]?.stringValue ?? "message"
-        guard kind == "message" || kind == "thinking" && options.showsThinking else { return "" }
-        let offset = payload["offset"]?.intValue ?? 0
-        guard !closed.contains(item) else { return "" }
-        let known = shown[item] ?? 0
-        // Text that is missing in front comes with the event that closes the item.
-        guard offset >= 0, offset <= known else { return "" }
-        guard let fresh = TranscriptRenderer.suffix(of: text, from: known - offset), !fresh.isEmpty else { return "" }
-        if let live, live != item {
-            hold(item, kind, fresh)
-            shown[item] = known + fresh.utf8.count
-            return ""
+        guard let id = payload["itemId"]?.stringValue, let text = payload["content"]?.stringValue,
+            let kind = GrowingItem.Kind(rawValue: payload["kind"]?.stringValue ?? "message"),
+            !closed.contains(id), kind != .thinking || options.showsThinking
+        else { return "" }
+        var index = growing.firstIndex { $0.id == id }
+        if index == nil, growing.count < TranscriptRenderer.growingItems {
+            growing.append(GrowingItem(id: id, kind: kind))
+            index = growing.count - 1
         }
-        if live == nil { begin(kind) }
-        live = item
-        shown[item] = known + fresh.utf8.count
-        write(fresh, kind == "thinking" ? .dim : .plain)
+        guard let index, let fresh = growing[index].take(text, at: payload["offset"]?.intValue ?? 0) else { return "" }
+        if growing[index].isOnScreen {
+            grow(index, fresh)
+        } else {
+            growing[index].hold(fresh)
+            showWaiting()
+        }
         return take()
     }
 
-    private mutating func hold(_ item: String, _ kind: String, _ text: String) {
-        if let index = waiting.firstIndex(where: { $0.item == item }) {
-            waiting[index].text += text
-        } else if waiting.count < TranscriptRenderer.waitingItems {
-            waiting.append((item, kind, text))
+    /// Adds to the message that is on the screen.
+    private mutating func grow(_ index: Int, _ fresh: String) {
+        if growing[index].markdown != nil {
+            // Out of the array meanwhile, so that it is changed in place.
+            var markdown = growing[index].markdown
+            growing[index].markdown = nil
+            if let finished = markdown?.feed(fresh) { write(finished) }
+            growing[index].markdown = markdown
+        } else {
+            write(fresh)
         }
     }
 
-    /// The part of `text` after `bytes` of UTF-8; nil when that is no character's boundary or beyond the end.
-    private static func suffix(of text: String, from bytes: Int) -> String? {
-        guard bytes > 0 else { return text }
-        guard let index = text.utf8.index(text.utf8.startIndex, offsetBy: bytes, limitedBy: text.utf8.endIndex)
-        else { return nil }
-        return index.samePosition(in: text.unicodeScalars).map { String(text[$0...]) }
+    /// Of the messages that grow, the first is on the screen; the others follow when it is complete.
+    private mutating func showWaiting() {
+        guard openAgents.isEmpty, !growing.contains(where: \.isOnScreen),
+            let index = growing.firstIndex(where: { $0.kind == .message })
+        else { return }
+        beginMessage()
+        growing[index].isOnScreen = true
+        if options.rendersMarkdown { growing[index].markdown = MarkdownStream(columns: options.columns) }
+        grow(index, growing[index].takeHeld())
+    }
+
+    /// What is growing, as lines below the transcript: what will be final later may look otherwise by then.
+    ///
+    /// - Parameter lines: of each thought and output.
+    func preview(lines: Int) -> [StyledText] {
+        var rows: [StyledText] = []
+        for item in growing {
+            switch item.kind {
+            case .message where !item.isOnScreen:
+                if !openAgents.isEmpty { rows += item.lastLines(lines).map { outputRow($0) } }
+            case .message:
+                guard let text = item.markdown?.preview(), !text.isEmpty else { continue }
+                rows += text.lines().dropLast()
+            case .thinking:
+                let last = item.lastLines(lines)
+                guard !last.isEmpty else { continue }
+                // As it will stand in the transcript.
+                if rows.isEmpty, self.last != .none { rows.append("") }
+                rows += last.enumerated().map { index, line in
+                    StyledText(index == 0 ? "✻ " : "  ", [.dim, .hanging]) + StyledText(line, [.dim, .italic])
+                }
+            case .toolOutput:
+                rows += item.lastLines(lines).map { outputRow($0) }
+            }
+        }
+        return rows
+    }
+
+    private func outputRow(_ line: String) -> StyledText {
+        StyledText("  │ " + DisplayWidth.truncate(Sanitizer.cleanLine(line), to: options.lineWidth), .dim)
     }
 
     // MARK: Events
 
     mutating func event(_ event: LogEvent) -> StyledText {
         let data = event.data
+        setMargin(event)
         switch event.kind {
         case "turn_started": runningTurn = event.turnId
         case "turn_completed": completed(event)
         case "message": message(event)
-        case "thinking":
-            if options.showsThinking {
-                close(event.itemId, "thinking", text(data["content"]), .dim)
-            }
+        case "thinking": thinking(event)
         case "tool_call": toolCall(event)
         case "tool_result": toolResult(event)
-        case "diff": diff(data)
+        case "diff": diff(event)
         case "plan": plan(data)
         case "permission_requested": permission(data)
         case "permission_resolved": resolved(data, isPermission: true)
@@ -116,6 +169,7 @@ struct TranscriptRenderer {
         case "error": error(data)
         default: break
         }
+        margin = StyledText()
         showWaiting()
         return take()
     }
@@ -127,70 +181,133 @@ struct TranscriptRenderer {
         return take()
     }
 
+    /// The newest text that was shown in part, whole.
+    mutating func unfold() -> StyledText {
+        guard let (title, text) = folded.takeNewest() else { return "" }
+        block(.notice)
+        line("── \(title)", [.bold])
+        for row in text.split(separator: "\n", omittingEmptySubsequences: false) {
+            line("  " + String(row), .dim)
+        }
+        return take()
+    }
+
+    /// What a subagent does stands below the call that started it.
+    private mutating func setMargin(_ event: LogEvent) {
+        guard let parent = event.data["parentItemId"]?.stringValue else { return }
+        if let item = event.itemId, parents.count < TranscriptRenderer.knownItems { parents[item] = parent }
+        var depth = 1
+        var at = parent
+        while depth < 4, let next = parents[at], next != at {
+            depth += 1
+            at = next
+        }
+        margin = StyledText(String(repeating: "  │ ", count: depth), [.dim, .hanging, .repeated])
+    }
+
+    // MARK: Texts
+
     private mutating func message(_ event: LogEvent) {
         let content = text(event.data["content"])
         switch event.data["role"]?.stringValue {
         case "user":
             // A subagent's prompt is the tool call's business.
-            guard event.data["parentItemId"]?.stringValue == nil else { return }
+            guard margin.isEmpty else { return }
             block(.user)
             let isQueued = runningTurn != nil && event.turnId != runningTurn
-            for (index, row) in content.split(separator: "\n", omittingEmptySubsequences: false).enumerated() {
-                write(index == 0 ? "› " : "  ", [.bold, .cyan])
+            var rows = content.split(separator: "\n", omittingEmptySubsequences: false)
+            var hidden = 0
+            if let limit = options.messageLines, rows.count > limit + 1 {
+                folded.add("message", content)
+                hidden = rows.count - limit
+                rows.removeLast(hidden)
+            }
+            for (index, row) in rows.enumerated() {
+                write(index == 0 ? "› " : "  ", [.bold, .cyan, .hanging])
                 write(String(row), .bold)
                 if index == 0, isQueued { write("  (queued)", .dim) }
                 write("\n")
             }
+            if hidden > 0 { moreLines(hidden, indent: "  ") }
         case "system":
             block(.notice)
             line(content, .dim)
         default:
-            close(event.itemId, "message", content, .plain)
+            closeMessage(event.itemId, content)
             if event.data["partial"]?.boolValue == true { line("[cut off]", .dim) }
         }
     }
 
-    /// Shows what has not been shown of an item that is complete now.
-    private mutating func close(_ item: String?, _ kind: String, _ content: String, _ style: Style) {
-        let known = item.flatMap { shown[$0] } ?? 0
-        if let item {
-            shown[item] = nil
-            waiting.removeAll { $0.item == item }
-            closed.append(item)
-            if closed.count > TranscriptRenderer.closedItems { closed.removeFirst() }
-        }
-        if let item, item == live {
-            live = nil
-            if let rest = TranscriptRenderer.suffix(of: content, from: known) {
-                write(rest, style)
-            } else {
-                // The final text is another one than what was streamed; the final one counts.
-                begin(kind)
-                write(content, style)
+    /// Shows what has not been shown of a message that is complete now.
+    private mutating func closeMessage(_ id: String?, _ content: String) {
+        let item = remove(id)
+        if let item, item.isOnScreen {
+            if let rest = GrowingItem.suffix(of: content, from: item.bytes) {
+                if var markdown = item.markdown {
+                    write(markdown.feed(rest))
+                    write(markdown.finish())
+                } else {
+                    write(rest)
+                }
+                return endLine()
             }
-        } else if !content.isEmpty {
-            begin(kind)
-            write(content, style)
+            // The final text is another one than what was streamed; the final one counts.
+            if var markdown = item.markdown { write(markdown.finish()) }
+        }
+        guard !content.isEmpty else { return }
+        beginMessage()
+        if options.rendersMarkdown {
+            var markdown = MarkdownStream(columns: options.columns)
+            write(markdown.feed(content))
+            write(markdown.finish())
+        } else {
+            write(content)
         }
         endLine()
     }
 
-    /// The next item that grew meanwhile takes the screen.
-    private mutating func showWaiting() {
-        guard live == nil, !waiting.isEmpty else { return }
-        let next = waiting.removeFirst()
-        begin(next.kind)
-        live = next.item
-        write(next.text, next.kind == "thinking" ? .dim : .plain)
+    private mutating func thinking(_ event: LogEvent) {
+        _ = remove(event.itemId)
+        let content = text(event.data["content"])
+        guard options.showsThinking, !content.isEmpty else { return }
+        block(.thinking)
+        var lines = content.split(separator: "\n", omittingEmptySubsequences: false).map(String.init)
+        var hidden = 0
+        if let limit = options.thinkingLines {
+            lines.removeAll { $0.allSatisfy(\.isWhitespace) }
+            if lines.count > limit + 1 {
+                folded.add("thought", content)
+                hidden = lines.count - limit
+                lines.removeLast(hidden)
+            }
+        }
+        for (index, row) in lines.enumerated() {
+            write(index == 0 ? "✻ " : "  ", [.dim, .hanging])
+            line(row, [.dim, .italic])
+        }
+        if hidden > 0 { moreLines(hidden, indent: "  ") }
+    }
+
+    /// Takes an item out of what grows; a delta that comes late must not show it again.
+    @discardableResult
+    mutating func remove(_ id: String?) -> GrowingItem? {
+        guard let id else { return nil }
+        closed.append(id)
+        if closed.count > TranscriptRenderer.closedItems { closed.removeFirst() }
+        return growing.firstIndex { $0.id == id }.map { growing.remove(at: $0) }
     }
 
     private mutating func completed(_ event: LogEvent) {
         let data = event.data
+        // What was cut off without an event of its own.
+        for item in growing where item.isOnScreen {
+            if var markdown = item.markdown { write(markdown.finish()) }
+        }
         runningTurn = nil
-        live = nil
-        shown = [:]
-        waiting = []
+        growing = []
+        openAgents = []
         titles = [:]
+        parents = [:]
         block(.end)
         switch data["status"]?.stringValue {
         case "interrupted": line("■ interrupted", .yellow)
@@ -199,234 +316,5 @@ struct TranscriptRenderer {
         }
         let summary = TurnSummary.text(data)
         if !summary.isEmpty { line(summary, .dim) }
-    }
-
-    private mutating func toolCall(_ event: LogEvent) {
-        let name = event.data["name"]?.stringValue ?? ""
-        let title = Sanitizer.cleanLine(event.data["title"]?.stringValue ?? "")
-        let item = event.itemId ?? ""
-        // An update of the same call is shown when it says something new.
-        guard titles[item] != name + title else { return }
-        titles[item] = name + title
-        block(.tool)
-        let indent = event.data["parentItemId"]?.stringValue == nil ? "" : "  "
-        write(indent + "● ", .cyan)
-        // Many titles begin with the tool's name.
-        let rest = title.hasPrefix(name) ? String(title.dropFirst(name.count)) : "  " + title
-        write(name, .bold)
-        if rest != "  " { write(DisplayWidth.truncate(name.isEmpty ? title : rest, to: options.lineWidth)) }
-        write("\n")
-    }
-
-    private mutating func toolResult(_ event: LogEvent) {
-        let data = event.data
-        let status = data["status"]?.stringValue ?? "completed"
-        let style: Style = status == "failed" ? .red : .dim
-        let lines = text(data["content"]).split(separator: "\n").map(String.init)
-        block(.tool)
-        let indent = data["parentItemId"]?.stringValue == nil ? "  " : "    "
-        var head = status == "completed" ? "" : status
-        if let code = data["exitCode"]?.intValue, code != 0 { head += (head.isEmpty ? "" : ", ") + "exit \(code)" }
-        var rows = lines.prefix(options.resultLines).map { DisplayWidth.truncate($0, to: options.lineWidth) }
-        if !head.isEmpty { rows.insert(head, at: 0) }
-        if rows.isEmpty { rows = ["(no output)"] }
-        if lines.count > options.resultLines { rows.append("… \(lines.count - options.resultLines) more lines") }
-        for (index, row) in rows.enumerated() { line(indent + (index == 0 ? "└ " : "  ") + row, style) }
-    }
-
-    private mutating func diff(_ data: JSONObject) {
-        block(.tool)
-        let path = Sanitizer.cleanLine(data["path"]?.stringValue ?? "")
-        if let unified = data["unified"]?.stringValue {
-            line("  ± \(path)", .bold)
-            unifiedDiff(unified)
-            return
-        }
-        let diff = LineDiff(old: data["oldText"]?.stringValue, new: data["newText"]?.stringValue)
-        write("  ± \(path)  ", .bold)
-        write("+\(diff.added)", .green)
-        write(" ")
-        write("-\(diff.removed)", .red)
-        write("\n")
-        for row in diff.lines.prefix(options.diffLines) {
-            switch row {
-            case .same(let text): line("      " + DisplayWidth.truncate(text, to: options.lineWidth), .dim)
-            case .added(let text): line("    + " + DisplayWidth.truncate(text, to: options.lineWidth), .green)
-            case .removed(let text): line("    - " + DisplayWidth.truncate(text, to: options.lineWidth), .red)
-            case .skipped(let count): line("      … \(count) lines", .dim)
-            }
-        }
-        moreLines(diff.lines.count)
-    }
-
-    private mutating func unifiedDiff(_ text: String) {
-        let rows = text.split(separator: "\n", omittingEmptySubsequences: false)
-        for row in rows.prefix(options.diffLines) {
-            let style: Style =
-                switch row.first {
-                case "+": .green
-                case "-": .red
-                case "@": .cyan
-                default: .dim
-                }
-            line("    " + DisplayWidth.truncate(String(row), to: options.lineWidth), style)
-        }
-        moreLines(rows.count)
-    }
-
-    private mutating func moreLines(_ count: Int) {
-        if count > options.diffLines { line("      … \(count - options.diffLines) more lines", .dim) }
-    }
-
-    private mutating func plan(_ data: JSONObject) {
-        block(.notice)
-        line("Plan", .bold)
-        for entry in data["entries"]?.arrayValue ?? [] {
-            let content = Sanitizer.cleanLine(text(entry["content"]))
-            switch entry["status"]?.stringValue {
-            case "completed": line("  ☑ \(content)", .dim)
-            case "in_progress": line("  ▶ \(content)", .cyan)
-            default: line("  ☐ \(content)")
-            }
-        }
-    }
-
-    private mutating func permission(_ data: JSONObject) {
-        guard options.showsRequests else {
-            if let id = data["requestId"]?.stringValue { asked[id] = RequestText.title(data) }
-            return
-        }
-        block(.notice)
-        write("? Permission needed: ", [.bold, .yellow])
-        write(RequestText.title(data) + "\n", .bold)
-        for row in RequestText.details(data, limit: 8, width: options.lineWidth) { line("    " + row, .dim) }
-        for option in data["options"]?.arrayValue ?? [] {
-            line("    \(text(option["optionId"])): \(text(option["label"]))")
-        }
-    }
-
-    private mutating func question(_ data: JSONObject) {
-        if options.showsRequests || data["body"]?.stringValue != nil { block(.notice) }
-        if let body = data["body"]?.stringValue {
-            line("? The plan:", [.bold, .yellow])
-            line(body)
-        }
-        guard options.showsRequests else {
-            if let id = data["requestId"]?.stringValue {
-                asked[id] = (data["questions"]?.arrayValue ?? []).map { Sanitizer.cleanLine(text($0["text"])) }
-                    .joined(separator: " ")
-            }
-            return
-        }
-        for question in data["questions"]?.arrayValue ?? [] {
-            write("? ", [.bold, .yellow])
-            line(Sanitizer.cleanLine(text(question["text"])), .bold)
-            for (index, option) in (question["options"]?.arrayValue ?? []).enumerated() {
-                let description = option["description"]?.stringValue.map { ": \($0)" } ?? ""
-                line("    \(index + 1) \(Sanitizer.cleanLine(text(option["label"]) + description))")
-            }
-        }
-    }
-
-    private mutating func resolved(_ data: JSONObject, isPermission: Bool) {
-        block(.notice)
-        let id = data["requestId"]?.stringValue ?? ""
-        if let title = asked.removeValue(forKey: id), !title.isEmpty {
-            write("? ", .yellow)
-            line(DisplayWidth.truncate(title, to: options.lineWidth), .bold)
-        }
-        let who: String =
-            if ownAnswers.contains(id) { "" } else {
-                data["by"]?["name"]?.stringValue.map { " by \(Sanitizer.cleanLine($0))" } ?? ""
-            }
-        let outcome = data["outcome"]?.stringValue ?? ""
-        switch (outcome, data["optionKind"]?.stringValue ?? data["optionId"]?.stringValue) {
-        case ("selected", "allow_once"): line("  ✓ allowed once\(who)", .green)
-        case ("selected", "allow_always"): line("  ✓ always allowed\(who)", .green)
-        case ("selected", "reject_once"), ("selected", "reject_always"): line("  ✗ rejected\(who)", .red)
-        case ("selected", let option): line("  ✓ answered \(Sanitizer.cleanLine(option ?? ""))\(who)", .green)
-        case ("answered", _):
-            line("  ✓ answered\(who)\(RequestText.answers(data["answers"]))", .green)
-        default: line("  – \(isPermission ? "permission" : "question") \(Sanitizer.cleanLine(outcome))\(who)", .dim)
-        }
-    }
-
-    private mutating func quota(_ data: JSONObject) {
-        let status = data["status"]?.stringValue
-        guard status == "warning" || status == "rejected" else { return }
-        block(.notice)
-        var text = status == "rejected" ? "! the quota is used up" : "! the quota is nearly used up"
-        if let used = data["utilization"]?.doubleValue, used >= 0, used < 1000 {
-            text += " (\(Int(used <= 1 ? used * 100 : used)) %)"
-        }
-        if let window = data["window"]?.stringValue { text += ", window \(Sanitizer.cleanLine(window))" }
-        if let reset = data["resetsAt"]?.intValue { text += ", resets \(Clock.text(seconds: reset))" }
-        line(text, .yellow)
-    }
-
-    private mutating func status(_ data: JSONObject) {
-        guard let sentence = StatusText.sentence(data) else { return }
-        block(.notice)
-        line("· \(sentence)", .dim)
-    }
-
-    private mutating func error(_ data: JSONObject) {
-        block(.notice)
-        write("✗ ", .red)
-        write(Sanitizer.cleanLine(text(data["message"])), .red)
-        write("  (\(Sanitizer.cleanLine(text(data["code"]))))\n", .dim)
-        if let seconds = data["retryAfter"]?.doubleValue, seconds > 0, seconds < 1e8 {
-            line("    try again in \(Clock.duration(seconds: seconds))", .dim)
-        }
-        let actions = (data["actions"]?.arrayValue ?? []).compactMap { action -> String? in
-            guard let label = action["label"]?.stringValue else { return nil }
-            guard options.offersCommands, let command = SlashCommand.carryingOut(action["id"]?.stringValue ?? "") else {
-                return label
-            }
-            return "\(label): \(command)"
-        }
-        if !actions.isEmpty { line("    \(Sanitizer.cleanLine(actions.joined(separator: " · ")))", .dim) }
-    }
-
-    // MARK: Writing
-
-    private func text(_ value: JSON?) -> String { RequestText.plain(value) }
-
-    private mutating func begin(_ kind: String) {
-        if kind == "thinking" {
-            block(.thinking)
-            write("✻ ", .dim)
-        } else {
-            block(.text)
-        }
-    }
-
-    /// Starts a block on a line of its own, with an empty line between blocks of different nature.
-    private mutating func block(_ kind: Block) {
-        endLine()
-        if last != .none, kind != last || kind == .text || kind == .user, !(kind == .notice && last == .tool) {
-            write("\n")
-        }
-        last = kind
-    }
-
-    private mutating func endLine() {
-        if !isAtLineStart { write("\n") }
-    }
-
-    private mutating func line(_ text: String, _ style: Style = .plain) {
-        write(text, style)
-        endLine()
-    }
-
-    private mutating func write(_ text: String, _ style: Style = .plain) {
-        guard let final = text.unicodeScalars.last else { return }
-        isAtLineStart = final == "\n"
-        out.append(text, style)
-    }
-
-    private mutating func take() -> StyledText {
-        defer { out = StyledText() }
-        return out
     }
 }
