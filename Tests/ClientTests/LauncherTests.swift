@@ -30,9 +30,14 @@ struct LauncherTests {
 
     @Test("a daemon that never answers is given up")
     func silent() async throws {
-        var (folder, launcher) = try launcher("exec sleep 20")
-        defer { withExtendedLifetime(folder) {} }
-        launcher.patience = .milliseconds(300)
+        // Longer than this test can be kept from running by others: a daemon that ends is another failure.
+        var (folder, launcher) = try launcher(#"echo $$ > "$CODEAI_HUB_HOME/pid"; exec sleep 600"#)
+        defer {
+            let pid = folder.read("pid").flatMap { Int32($0.trimmingCharacters(in: .whitespacesAndNewlines)) }
+            if let pid { kill(pid, SIGKILL) }
+        }
+        // So long that the script has begun.
+        launcher.patience = .seconds(1)
         await #expect { _ = try await launcher.ensureRunning() } throws: {
             ($0 as? HubError)?.message.contains("does not answer") == true
         }
