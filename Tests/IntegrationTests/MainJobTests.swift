@@ -27,15 +27,15 @@ import Testing
         #expect(durable == seenBySecond.filter { $0.seq != nil && durable.contains($0) })
         #expect(seenBySecond.filter { $0.seq != nil }.areNumbered(from: 1) || durable.count > 3)
 
-        // The growing text is exactly the text that is logged in the end, and comes before it.
+        // The growing text is the text that is logged in the end, but for what came together with that, and comes before it.
         for frames in [seenByFirst, seenBySecond] {
             let chunks = frames.filter { $0.type == "stream:chunk" && $0["payload"]?["kind"] == "message" }
             #expect(chunks.count > 1)
             let message = try #require(
                 frames.last { $0.type == "session:message" && $0["payload"]?["role"] == "assistant" })
             let grown = chunks.compactMap { $0["payload"]?["content"]?.stringValue }.joined()
-            #expect(message["payload"]?["content"]?.stringValue == grown)
-            #expect(grown.utf8.count == 200)
+            #expect(message["payload"]?["content"]?.stringValue?.hasPrefix(grown) == true)
+            #expect(message["payload"]?["content"]?.stringValue?.utf8.count == 200)
             var offset = 0
             for chunk in chunks {
                 #expect(chunk["payload"]?["offset"]?.intValue == offset)

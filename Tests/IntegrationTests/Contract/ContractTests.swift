@@ -80,14 +80,15 @@ import Testing
         try stage.begin(.say("hello there"))
         let frames = try stage.client.collectTurn(of: stage.session, within: .seconds(60))
         let chunks = frames.filter { $0.type == "stream:chunk" && $0["payload"]?["kind"] == "message" }
-        #expect(chunks.compactMap { $0["payload"]?["content"]?.stringValue }.joined() == "hello there")
+        // What has come together with its event is not told in pieces any more.
+        #expect("hello there".hasPrefix(chunks.compactMap { $0["payload"]?["content"]?.stringValue }.joined()))
         let records = try stage.daemon.events(stage.session)
         let said = records.of("message").filter { $0["source"] == "agent" }
         #expect(said.map { $0["data"]?["content"] } == ["hello there"])
         #expect(said.map { $0["data"]?["role"] } == ["assistant"])
         // The pieces and the whole are one item.
         let pieces = Set(chunks.compactMap { $0["payload"]?["itemId"]?.stringValue })
-        #expect(pieces == Set(said.compactMap { $0["itemId"]?.stringValue }))
+        #expect(pieces.isSubset(of: said.compactMap { $0["itemId"]?.stringValue }))
         let end = try #require(records.first("turn_completed")?["data"])
         #expect(end["status"] == "completed")
         #expect((end["durationMs"]?.intValue ?? -1) >= 0)
