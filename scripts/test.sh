@@ -40,6 +40,20 @@ step() {
     fi
 }
 
+# tally NAME START STATUS RAN BAD: adds what a report counts.
+tally() {
+    local name=$1 start=$2 status=$3 ran=$4 bad=$5
+    # A crash leaves no report, and a run without tests is a mistake in the filter: neither may look like success.
+    if [[ $status -ne 0 && $bad -eq 0 ]] || [[ $ran -eq 0 ]]; then
+        bad=$((bad + 1))
+        ran=$((ran + 1))
+    fi
+    passed=$((passed + ran - bad))
+    failed=$((failed + bad))
+    [[ $bad -eq 0 ]] || broken+=("$name")
+    printf '%s: %d passed, %d failed (%d s)\n' "$name" $((ran - bad)) "$bad" $((SECONDS - start))
+}
+
 # tests NAME ARGUMENTS...: runs swift test and adds what its report counts.
 tests() {
     local name=$1 start=$SECONDS report status=0 ran bad
@@ -51,16 +65,7 @@ tests() {
     # Swift Testing writes its report beside the one of XCTest.
     ran=$(sed -nE 's/.*<testsuite [^>]*tests="([0-9]+)".*/\1/p' "$report-swift-testing.xml" 2>/dev/null | head -n 1)
     bad=$(sed -nE 's/.*<testsuite [^>]*failures="([0-9]+)".*/\1/p' "$report-swift-testing.xml" 2>/dev/null | head -n 1)
-    ran=${ran:-0} bad=${bad:-0}
-    # A crash leaves no report, and a run without tests is a mistake in the filter: neither may look like success.
-    if [[ $status -ne 0 && $bad -eq 0 ]] || [[ $ran -eq 0 ]]; then
-        bad=$((bad + 1))
-        ran=$((ran + 1))
-    fi
-    passed=$((passed + ran - bad))
-    failed=$((failed + bad))
-    [[ $bad -eq 0 ]] || broken+=("$name")
-    printf '%s: %d passed, %d failed (%d s)\n' "$name" $((ran - bad)) "$bad" $((SECONDS - start))
+    tally "$name" "$start" "$status" "${ran:-0}" "${bad:-0}"
 }
 
 # web_tests: the web client's, by pytest; counts what its report says.
@@ -73,15 +78,7 @@ web_tests() {
     [[ -e $report ]] && sed -i 's/<testcase /\n&/g' "$report"
     ran=$(grep -c '<testcase ' "$report" 2>/dev/null || true)
     bad=$(grep -cE '<(failure|error|skipped)[ >]' "$report" 2>/dev/null || true)
-    ran=${ran:-0} bad=${bad:-0}
-    if [[ $status -ne 0 && $bad -eq 0 ]] || [[ $ran -eq 0 ]]; then
-        bad=$((bad + 1))
-        ran=$((ran + 1))
-    fi
-    passed=$((passed + ran - bad))
-    failed=$((failed + bad))
-    [[ $bad -eq 0 ]] || broken+=("$name")
-    printf '%s: %d passed, %d failed (%d s)\n' "$name" $((ran - bad)) "$bad" $((SECONDS - start))
+    tally "$name" "$start" "$status" "${ran:-0}" "${bad:-0}"
 }
 
 finish() {
