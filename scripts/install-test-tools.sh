@@ -115,12 +115,12 @@ printf 'export CODEAI_HUB_TEST_PYTHON=%q\n' "$schemathesis_bin/python"
 # Drives Debian's Chromium against the web client, and judges what is shown by axe-core.
 playwright=1.65.2
 web_bin=$tools/web-$playwright/bin
-if ! "$web_bin/python" -c 'import axe_playwright_python, playwright, pytest' 2>/dev/null; then
+if ! "$web_bin/python" -c 'import axe_playwright_python, playwright, pytest, xdist' 2>/dev/null; then
     echo "installing playwright==$playwright into $tools/web-$playwright" >&2
     rm -rf "$tools/web-$playwright"
     mkdir -p "$tools"
     python3 -m venv "$tools/web-$playwright" >&2
     "$web_bin/python" -m pip install --quiet --disable-pip-version-check \
-        "playwright==$playwright" "pytest==9.2.0" "axe-playwright-python==0.1.8" >&2
+        "playwright==$playwright" "pytest==9.2.0" "pytest-xdist==3.8.0" "axe-playwright-python==0.1.8" >&2
 fi
 printf 'export CODEAI_HUB_TEST_WEB=%q\n' "$web_bin"

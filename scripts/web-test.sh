@@ -13,6 +13,10 @@ source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 if [[ -z ${CODEAI_HUB_TEST_WEB:-} ]]; then
     exports=$("$root/scripts/install-test-tools.sh") && eval "$exports"
 fi
+# Each test has a daemon and pages of its own; half the time of one is waiting. A browser that is watched is one.
+beside=(-n 2 --dist worksteal)
+[[ " $* " != *" --headed "* ]] || beside=()
 # Where a test's name was given it is below the caller's folder.
 exec "$CODEAI_HUB_TEST_WEB/python" -B -m pytest -p no:cacheprovider --rootdir "$root/Tests/web" -c "$root/Tests/web/pytest.ini" \
-    --junitxml "$root/.build/test-results/web.xml" --durations 10 --durations-min 3 "$@" "$root/Tests/web"
+    --junitxml "$root/.build/test-results/web.xml" --durations 10 --durations-min 3 "${beside[@]}" "$@" \
+    "$root/Tests/web"
