@@ -10,7 +10,8 @@ const left = 52;
 
 /** `{element, draw(data)}`; `data` is `{label, bars: [{name, short, parts: [{value, series}], text}], series: [name], format(value)}`. */
 export function barChart() {
-  const picture = s("svg", { class: "chart", role: "img", tabindex: "0" });
+  // Until it is drawn there is nothing to see in it, nor to go to.
+  const picture = s("svg", { class: "chart" });
   const reading = h("p", { class: "chart-reading", role: "status" });
   const legend = h("ul", { class: "chart-legend" });
   const element = h("figure", { class: "chart-figure" }, legend, picture, reading);
@@ -47,6 +48,8 @@ export function barChart() {
     const thickness = Math.max(2, Math.min(44, slot * 0.68));
     picture.setAttribute("viewBox", `0 0 ${width} ${height}`);
     picture.setAttribute("height", height);
+    picture.setAttribute("role", "img");
+    picture.setAttribute("tabindex", "0");
     picture.setAttribute("aria-label", data.label);
     replace(picture);
     for (const value of steps) {
