@@ -13,6 +13,7 @@ import Testing
         let pid = daemon.pid
         try churn(daemon, session, cycles: min(1000, cycles), seed: 1)
         try rest(daemon)
+        try waitForIndex(of: daemon)
         let before = Figures(pid)
         let start = ContinuousClock.now
         try churn(daemon, session, cycles: cycles, seed: 2)
@@ -39,11 +40,7 @@ import Testing
             try eventually("the agents end", within: .seconds(30)) { daemon.children.isEmpty }
         }
         try cycle(10)
-        // The index opens its files some time after the start.
-        try eventually("the index is there", within: .seconds(30)) {
-            let answer = try daemon.http("GET", "/api/v1/search?q=a")
-            return answer.status == 200 && answer.json["indexing"] == nil
-        }
+        try waitForIndex(of: daemon)
         let before = Figures(daemon.pid)
         try cycle(60)
         try eventually("descriptors are closed: \(before) then \(Figures(daemon.pid))", within: .seconds(15)) {
@@ -52,6 +49,14 @@ import Testing
         let after = Figures(daemon.pid)
         print("leak test: 60 sessions: before \(before), after \(after)")
         #expect(after.resident - before.resident < 6 << 20)
+    }
+
+    /// The index opens its files some time after the start.
+    private func waitForIndex(of daemon: TestDaemon) throws {
+        try eventually("the index is there", within: .seconds(30)) {
+            let answer = try daemon.http("GET", "/api/v1/search?q=a")
+            return answer.status == 200 && answer.json["indexing"] == nil
+        }
     }
 
     struct Figures: CustomStringConvertible {
