@@ -1,5 +1,7 @@
 """A lot of everything."""
 
+import pytest
+
 from browser import until
 from client import conversation, rows, show, wait_for_text
 from hub import eventually
@@ -94,19 +96,14 @@ def test_two_megabytes_in_one_message(web, daemon):
     wait_for_text(page, "still there")
 
 
-def test_a_large_message_that_streams(web, daemon):
+@pytest.mark.parametrize("flood", [
+    pytest.param("[[stream:2000x1000]]", id="large"),
+    pytest.param("[[stream:5000x8@2500]] [[tool-output:2000x40@1000]]", id="small chunks"),
+])
+def test_what_follows_a_flood_is_shown(web, daemon, flood):
     session = daemon.session()
     page = web.open(daemon, session.address)
     conversation(page, session)
-    session.say("[[stream:2000x1000]] [[text:after it]]")
-    session.wait_for("idle")
-    wait_for_text(page, "after it")
-
-
-def test_a_flood_of_small_chunks(web, daemon):
-    session = daemon.session()
-    page = web.open(daemon, session.address)
-    conversation(page, session)
-    session.say("[[stream:5000x8@2500]] [[tool-output:2000x40@1000]] [[text:after it]]")
+    session.say(flood + " [[text:after it]]")
     session.wait_for("idle")
     wait_for_text(page, "after it")
