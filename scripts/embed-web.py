@@ -4,7 +4,8 @@ which modules there are, so that a browser loads them at once.
 
     scripts/embed-web.py [--check]       --check writes nothing and fails when the file isn't what would be written
 
-To be run when a file was added, renamed or removed; what is in the files is read at each build.
+To be run when a file was added, renamed or removed; what is in the files is read at each build. The style sheets become one
+file: nothing is painted before all of them are there, and each one asked for delays that.
 """
 
 import pathlib
@@ -15,6 +16,10 @@ root = pathlib.Path(__file__).resolve().parent.parent
 web = root / "assets/web"
 target = root / "Sources/CAssets/web.c"
 
+# In the order in which they apply; together they are STYLE.
+STYLES = [f"css/{name}.css" for name in ("tokens", "shell", "sidebar", "pages", "conversation", "interaction", "views")]
+STYLE = "css/client.css"
+
 HEAD = """// Written by scripts/embed-web.py.
 #include "CAssets.h"
 
@@ -24,10 +29,12 @@ HEAD = """// Written by scripts/embed-web.py.
 
 def text(names):
     """Variables named after the files, so that one more changes no other line."""
-    variables = {name: re.sub(r"[^A-Za-z0-9]", "_", name) for name in names}
+    sources = {name: [name] for name in names if name not in STYLES} | {STYLE: STYLES}
+    variables = {name: re.sub(r"[^A-Za-z0-9]", "_", name) for name in sorted(sources)}
     parts = [HEAD]
     for name, variable in variables.items():
-        parts.append(f'\nstatic const unsigned char {variable}[] = {{\n#embed "../../assets/web/{name}"\n}};\n')
+        embedded = ",\n".join(f'#embed "../../assets/web/{source}"\n' for source in sources[name])
+        parts.append(f"\nstatic const unsigned char {variable}[] = {{\n{embedded}}};\n")
     rows = "".join(f'    {{"{name}", {variable}, sizeof {variable}}},\n' for name, variable in variables.items())
     parts.append(f"\nstatic const struct cassets_file cassets_files[] = {{\n{rows}}};\n")
     parts.append("""
@@ -55,6 +62,9 @@ def main():
         if not re.fullmatch(r"[A-Za-z0-9_-]+([./][A-Za-z0-9_-]+)*", name) or not (web / name).stat().st_size:
             print(f"assets/web/{name}: is empty, or its name has more than letters, digits, - _ . /", file=sys.stderr)
             return 1
+    if styles := set(STYLES) ^ {name for name in names if name.endswith(".css")}:
+        print(f"STYLES in this script and assets/web/css differ in {', '.join(styles)}", file=sys.stderr)
+        return 1
     for file, wanted in {target: text(names), web / "index.html": page(names)}.items():
         if file.is_file() and file.read_text() == wanted:
             continue
@@ -65,4 +75,5 @@ def main():
     return 0
 
 
-sys.exit(main())
+if __name__ == "__main__":
+    sys.exit(main())

@@ -135,31 +135,19 @@ static const unsigned char core_transcripts_js[] = {
 #embed "../../assets/web/core/transcripts.js"
 };
 
-static const unsigned char css_conversation_css[] = {
-#embed "../../assets/web/css/conversation.css"
-};
-
-static const unsigned char css_interaction_css[] = {
-#embed "../../assets/web/css/interaction.css"
-};
-
-static const unsigned char css_pages_css[] = {
-#embed "../../assets/web/css/pages.css"
-};
-
-static const unsigned char css_shell_css[] = {
-#embed "../../assets/web/css/shell.css"
-};
-
-static const unsigned char css_sidebar_css[] = {
-#embed "../../assets/web/css/sidebar.css"
-};
-
-static const unsigned char css_tokens_css[] = {
+static const unsigned char css_client_css[] = {
 #embed "../../assets/web/css/tokens.css"
-};
-
-static const unsigned char css_views_css[] = {
+,
+#embed "../../assets/web/css/shell.css"
+,
+#embed "../../assets/web/css/sidebar.css"
+,
+#embed "../../assets/web/css/pages.css"
+,
+#embed "../../assets/web/css/conversation.css"
+,
+#embed "../../assets/web/css/interaction.css"
+,
 #embed "../../assets/web/css/views.css"
 };
 
@@ -421,13 +409,7 @@ static const struct cassets_file cassets_files[] = {
     {"core/text.js", core_text_js, sizeof core_text_js},
     {"core/theme.js", core_theme_js, sizeof core_theme_js},
     {"core/transcripts.js", core_transcripts_js, sizeof core_transcripts_js},
-    {"css/conversation.css", css_conversation_css, sizeof css_conversation_css},
-    {"css/interaction.css", css_interaction_css, sizeof css_interaction_css},
-    {"css/pages.css", css_pages_css, sizeof css_pages_css},
-    {"css/shell.css", css_shell_css, sizeof css_shell_css},
-    {"css/sidebar.css", css_sidebar_css, sizeof css_sidebar_css},
-    {"css/tokens.css", css_tokens_css, sizeof css_tokens_css},
-    {"css/views.css", css_views_css, sizeof css_views_css},
+    {"css/client.css", css_client_css, sizeof css_client_css},
     {"icon.svg", icon_svg, sizeof icon_svg},
     {"index.html", index_html, sizeof index_html},
     {"interaction/arguments.js", interaction_arguments_js, sizeof interaction_arguments_js},

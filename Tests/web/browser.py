@@ -2,6 +2,7 @@
 Security Policy, dialogs of the page's own, crashes, and requests to anybody but the daemon. Each is a problem, and a
 test that ends with one has failed."""
 
+import importlib.util
 import mimetypes
 import pathlib
 import re
@@ -13,6 +14,11 @@ from playwright.sync_api import Error
 from hub import PATIENCE, ROOT, eventually
 
 ASSETS = ROOT / "assets/web"
+
+# How the files of the folder become those inside the program.
+_spec = importlib.util.spec_from_file_location("embed_web", ROOT / "scripts/embed-web.py")
+embedding = importlib.util.module_from_spec(_spec)
+_spec.loader.exec_module(embedding)
 
 # What the daemon says with every page (doc/security.md), for the mode in which the files come from a folder.
 POLICY = (
@@ -33,6 +39,12 @@ CONNECTED = "globalThis.codeaiHub?.connection.isOpen === true"
 
 # axe's rules that are said to hold; "best-practice" is an opinion, WCAG 2.2 AA the promise.
 AXE_TAGS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22a", "wcag22aa"]
+
+# Nothing moves but what moves for ever.
+STILL = (
+    "document.getAnimations().every((motion) => "
+    "motion.playState !== 'running' || motion.effect.getComputedTiming().endTime === Infinity)"
+)
 
 
 def chromium(playwright, headless=True):
@@ -55,16 +67,17 @@ def serve_from_folder(context, origin, folder):
 
     def answer(route):
         path = urllib.parse.unquote(urllib.parse.urlsplit(route.request.url).path)
-        file = (folder / ("index.html" if path == "/" else path.removeprefix("/web/"))).resolve()
-        if not file.is_relative_to(folder) or not file.is_file():
+        name = "index.html" if path == "/" else path.removeprefix("/web/")
+        files = [(folder / part).resolve() for part in (embedding.STYLES if name == embedding.STYLE else [name])]
+        if not all(file.is_relative_to(folder) and file.is_file() for file in files):
             route.fulfill(status=404, body="no such file")
             return
-        kind = "text/javascript" if file.suffix == ".js" else mimetypes.guess_type(file.name)[0]
+        kind = "text/javascript" if name.endswith(".js") else mimetypes.guess_type(name)[0]
         headers = {
             "Content-Security-Policy": policy, "X-Content-Type-Options": "nosniff", "Referrer-Policy": "no-referrer",
             "Content-Type": f"{kind or 'application/octet-stream'}; charset=utf-8", "Cache-Control": "no-store",
         }
-        route.fulfill(status=200, headers=headers, body=file.read_bytes())
+        route.fulfill(status=200, headers=headers, body=b"".join(file.read_bytes() for file in files))
 
     # To Chromium a page that was answered here comes from anywhere: it may still talk to this machine.
     context.grant_permissions(["local-network-access"], origin=origin)
@@ -202,10 +215,11 @@ def evaluate_apart(page, expression):
 
 
 def axe_violations(page):
-    """What axe-core finds against WCAG 2.2 AA in what is shown, in words."""
+    """What axe-core finds against WCAG 2.2 AA in what is shown, in words, once no colour is on its way to another."""
     import axe_playwright_python
 
     source = next(pathlib.Path(axe_playwright_python.__file__).parent.rglob("axe.min.js")).read_text()
+    until(page, STILL)
     run = f"{source};axe.run(document, {{runOnly: {AXE_TAGS}, resultTypes: ['violations']}})"
     found = evaluate_apart(page, run)["violations"]
     return [
