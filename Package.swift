@@ -24,6 +24,7 @@ let package = Package(
         // System
         .target(name: "CLinux"),
         .target(name: "CAssets"),
+        .target(name: "CVersion"),
         .systemLibrary(name: "COpenSSL", pkgConfig: "libcrypto", providers: [.apt(["libssl-dev"])]),
         .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
         .systemLibrary(name: "CBzip2", providers: [.apt(["libbz2-dev"])]),
@@ -91,7 +92,7 @@ let package = Package(
             ]),
         .target(
             name: "Client",
-            dependencies: ["Base", "CLinux", "JSON", "HubProtocol", "EventLoop", "HTTP1", "WebSocket"]),
+            dependencies: ["Base", "CLinux", "CVersion", "JSON", "HubProtocol", "EventLoop", "HTTP1", "WebSocket"]),
         .target(
             name: "EditorDoor",
             dependencies: ["ACPMessages", "Base", "JSON", "HubProtocol", "EventLoop", "Client"]),
@@ -106,7 +107,8 @@ let package = Package(
         .target(
             name: "Daemon",
             dependencies: [
-                "Base", "CLinux", "JSON", "HubProtocol", "EventLoop", "Processes", "Configuration", "EventLog",
+                "Base", "CLinux", "CVersion", "JSON", "HubProtocol", "EventLoop", "Processes", "Configuration",
+                "EventLog",
                 "Providers", "ProviderClaude", "ProviderCodex", "ProviderACP", "EchoAgent", "Redaction", "Search",
                 "Sessions", "Archives", "Backups", "Server", "API",
             ]),
@@ -206,7 +208,7 @@ let package = Package(
 )
 
 // One set of compiler settings for every Swift target, each with its reason.
-let cTargets: Set = ["CAssets", "CBzip2", "CLinux", "COpenSSL", "CSQLite", "CZlib"]
+let cTargets: Set = ["CAssets", "CBzip2", "CLinux", "COpenSSL", "CSQLite", "CVersion", "CZlib"]
 for target in package.targets where !cTargets.contains(target.name) {
     target.swiftSettings = [
         // Dynamic dispatch through `any` is visible where it happens.

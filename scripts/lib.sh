@@ -36,3 +36,13 @@ as_root() {
         die "this must run as root and sudo isn't installed: $*"
     fi
 }
+
+# The version that the file VERSION names.
+project_version() { head -n 1 "$root/VERSION"; }
+
+# Ends unless the text is a version by semantic versioning, short enough for the program's record of it.
+check_version() {
+    local part='(0|[1-9][0-9]*|[0-9]*[A-Za-z-][0-9A-Za-z-]*)' number='(0|[1-9][0-9]*)'
+    [[ $1 =~ ^$number\.$number\.$number(-$part(\.$part)*)?(\+[0-9A-Za-z-]+(\.[0-9A-Za-z-]+)*)?$ && ${#1} -le 47 ]] ||
+        die "$1 is no version: write it as 1.2.3 or 1.2.3-beta.1, in at most 47 characters"
+}

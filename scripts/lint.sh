@@ -39,6 +39,12 @@ if find Sources Tests -name Placeholder.swift | grep .; then
     fail "placeholder files left in"
 fi
 
+# The file VERSION names the version, and nothing else does.
+check_version "$(project_version)"
+if git grep -nIwF -e "$(project_version)" -- Sources scripts Package.swift doc README.md ':!**/Fixtures/**'; then
+    fail "the version stands in VERSION alone: read it from there (Sources/CVersion, project_version in scripts/lib.sh)"
+fi
+
 say "shell scripts"
 mapfile -t shell_files < <(git ls-files --cached --others --exclude-standard -- 'scripts/*.sh' .ci/run)
 for file in "${shell_files[@]}"; do

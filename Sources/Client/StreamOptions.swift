@@ -1,3 +1,5 @@
+import CVersion
+
 /// How a stream behaves. The defaults suit a program for people.
 public struct StreamOptions: Sendable {
     /// Whose events come.
@@ -38,4 +40,4 @@ public struct StreamOptions: Sendable {
 }
 
 /// The version of the client library and of `codeai-hub`.
-public let clientVersion = "0.1.0"
+public let clientVersion = String(cString: codeai_version())

@@ -4,7 +4,7 @@ import JSON
 
 /// Who listens on a port that the daemon wanted: said only when it is a daemon of ours, which answers `/health`.
 enum PortHolder {
-    /// - Returns: for example ` by codeai-hub-core 0.1.0`; empty when somebody else holds the port.
+    /// - Returns: for example ` by codeai-hub-core 1.2.3`; empty when somebody else holds the port.
     static func describe(host: String, port: UInt16) -> String {
         guard let body = health(host: host, port: port), let json = try? JSON.parse(body),
             json["status"] == "ok", let version = json["version"]?.stringValue

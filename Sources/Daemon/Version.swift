@@ -1,4 +1,6 @@
-/// The one place the version number comes from.
+import CVersion
+
 package enum Version {
-    package static let current = "0.1.0"
+    /// The program's; see `CVersion`.
+    package static let current = String(cString: codeai_version())
 }
