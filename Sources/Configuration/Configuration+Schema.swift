@@ -78,6 +78,7 @@ extension SettingForm.TextRule {
         case .any: ["type": "string"]
         case .nonEmpty: ["type": "string", "minLength": 1]
         case .folder: ["type": "string", "pattern": "^(/|$)"]
+        case .path: ["type": "string", "pattern": "^/"]
         case .origin: ["type": "string", "pattern": "^(null|file://|[^/ *]+://[^/ *]+)$"]
         case .host: ["type": "string", "pattern": "^[A-Za-z0-9._:\\[\\]-]+$"]
         }

@@ -112,6 +112,15 @@ package struct Configuration: Equatable, Sendable {
         package var keep = 10
     }
 
+    package struct Updates: Equatable, Sendable {
+        package var check = true
+        /// Mirrors of the manifest of releases; none: the project's own.
+        package var manifests: [String] = []
+        /// Files of public keys that are trusted beside those inside the program.
+        package var keys: [String] = []
+        package var keep = 2
+    }
+
     package var server = Server()
     package var stream = Stream()
     package var limits = Limits()
@@ -124,6 +133,7 @@ package struct Configuration: Equatable, Sendable {
     package var providers: [String: Provider] = [:]
     package var log = Log()
     package var backups = Backups()
+    package var updates = Updates()
 
     package init() {}
 }

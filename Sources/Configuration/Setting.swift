@@ -50,6 +50,8 @@ package enum SettingForm: Sendable {
         case nonEmpty
         /// An absolute path, or empty.
         case folder
+        /// An absolute path.
+        case path
         /// `scheme://host[:port]`, or `null`.
         case origin
         /// A name or address without port.
@@ -63,6 +65,8 @@ package enum SettingForm: Sendable {
             case .nonEmpty: return bytes.isEmpty ? "must not be empty" : nil
             case .folder:
                 return bytes.isEmpty || bytes[0] == UInt8(ascii: "/") ? nil : "must be an absolute path, or empty"
+            case .path:
+                return bytes.first == UInt8(ascii: "/") ? nil : "must be an absolute path"
             case .origin:
                 if text == "null" || text == "file://" { return nil }
                 let parts = text.split(separator: "/", omittingEmptySubsequences: false)

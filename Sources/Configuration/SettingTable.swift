@@ -265,6 +265,22 @@ package enum SettingTable {
         .integer(
             "backups.keep", \.backups.keep, 0...10_000,
             "Backups kept of each kind (deleted sessions, migrations, imports); 0 keeps none."),
+
+        .boolean(
+            "updates.check", \.updates.check,
+            "Whether an installed daemon looks for a new version, at most once a day. It only reads the manifest, and installs nothing by itself."
+        ),
+        .texts(
+            "updates.manifests", \.updates.manifests, .nonEmpty,
+            "Addresses of the manifest of releases, tried in this order: https, http on this machine, or file. Empty: the project's own."
+        ),
+        .texts(
+            "updates.keys", \.updates.keys, .path,
+            "Files of public keys whose signatures of manifests count, beside the keys inside the program."),
+        .integer(
+            "updates.keep", \.updates.keep, 0...100,
+            "Older versions that stay installed beside the one in use, to roll back to. One that a program still runs from always stays."
+        ),
     ]
 
     /// Below `providers.<id>`; the identifier is free.
@@ -317,5 +333,6 @@ package enum SettingTable {
         ("providers", "Agents, by identifier; what is left out is as the provider's manifest says."),
         ("log", "The daemon's own log."),
         ("backups", "What is kept of what was replaced or deleted."),
+        ("updates", "New versions of this program."),
     ]
 }

@@ -12,6 +12,7 @@ package func other(than value: JSON?, _ form: SettingForm) -> JSON {
         case .text(.folder): ["/tmp"]
         case .text: ["localhost", "other"]
         case .texts(.origin): [["https://example.com"]]
+        case .texts(.path): [["/etc/example.pub"]]
         case .texts: [["example.com"]]
         case .textMap: [["A": "b"]]
         }
