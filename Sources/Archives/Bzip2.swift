@@ -61,12 +61,19 @@ package final class Bzip2Compressor {
 
 /// Reads what bzip2 has compressed, one stream after the other, in pieces of bounded size. Every block has a checksum,
 /// which is compared.
+///
+/// A stream costs its reader megabytes to begin, and its writer 14 bytes when it is empty. So an archive may only have many
+/// when there is something in them: programs that compress in parallel put at least 100 kB into each.
 package final class Bzip2Decompressor {
     private let stream: UnsafeMutablePointer<bz_stream>
     private var isOpen = false
-    /// At least one stream was whole.
-    private var hasRead = false
+    /// Streams that were begun.
+    private var streams = 0
+    /// What came out of all of them.
+    private var total = 0
     private static let pieceBytes = 64 << 10
+    private static let freeStreams = 16
+    private static let streamBytes = 64 << 10
 
     package init() {
         stream = .allocate(capacity: 1)
@@ -93,6 +100,7 @@ package final class Bzip2Decompressor {
             while true {
                 if count > 0 {
                     let filled = count
+                    total += count
                     try piece.withBytes { buffer throws(ArchiveError) in
                         try take(UnsafeRawBufferPointer(rebasing: buffer[..<filled]))
                     }
@@ -106,7 +114,6 @@ package final class Bzip2Decompressor {
             case BZ_STREAM_END:
                 BZ2_bzDecompressEnd(stream)
                 isOpen = false
-                hasRead = true
             default: throw ArchiveError(.damaged, "the archive is damaged: its compression makes no sense (\(state))")
             }
         }
@@ -114,10 +121,14 @@ package final class Bzip2Decompressor {
 
     /// - Throws: `damaged` when what came isn't all.
     package func finish() throws(ArchiveError) {
-        guard hasRead, !isOpen else { throw ArchiveError(.damaged, "the archive is damaged: its end is missing") }
+        guard streams > 0, !isOpen else { throw ArchiveError(.damaged, "the archive is damaged: its end is missing") }
     }
 
     private func open() throws(ArchiveError) {
+        streams += 1
+        guard streams <= Bzip2Decompressor.freeStreams + total / Bzip2Decompressor.streamBytes else {
+            throw ArchiveError(.tooLarge, "the archive is compressed in too many parts")
+        }
         let (input, count) = (stream.pointee.next_in, stream.pointee.avail_in)
         stream.pointee = bz_stream()
         stream.pointee.next_in = input

@@ -10,6 +10,7 @@ enum TarFormat {
     static let time = 136..<148
     static let checksum = 148..<156
     static let type = 156
+    static let link = 157..<257
     static let magic = 257..<265
     static let prefix = 345..<500
 
@@ -24,12 +25,16 @@ enum TarFormat {
 
 /// Something in an archive.
 package struct TarEntry: Equatable, Sendable {
-    package enum Kind: Sendable { case file, folder }
+    package enum Kind: Equatable, Sendable {
+        case file, folder
+        /// The same file as an earlier entry of the archive, whose path it is; a second name for it.
+        case hardLink(to: String)
+    }
 
     /// Relative, its parts separated by slashes, none of them empty, `.` or `..`.
     package var path: String
     package var kind: Kind
-    /// In bytes; 0 for a folder.
+    /// In bytes; 0 for a folder and for a link.
     package var size: Int
     /// The lowest nine bits of the mode.
     package var permissions: UInt32

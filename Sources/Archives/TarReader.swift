@@ -1,10 +1,11 @@
 /// Reads a tar archive that is compressed with bzip2 and that nobody vouches for.
 ///
-/// Refused are absolute paths, `..`, links, devices, names that come twice, and more entries or bytes than allowed; the
-/// checksums of headers and compressed blocks are compared, and an archive without its end is damaged. Memory is bounded by
-/// the longest path.
+/// Refused are absolute paths, `..`, links, devices, sparse files, names that come twice, files that others should lie in, and
+/// more entries or bytes than allowed; the checksums of headers and compressed blocks are compared, and an archive without
+/// its end is damaged. Memory and work are bounded by the limits, whatever is in it.
 package final class TarReader {
     package struct Limits: Sendable {
+        /// Of entries, and of the folders that they lie in.
         package var entries = 1_000_000
         /// Of all contents.
         package var bytes = 1 << 40
@@ -12,6 +13,17 @@ package final class TarReader {
         package var pathBytes = 512
 
         package init() {}
+    }
+
+    /// What only some archives may have.
+    package struct Allowances: OptionSet, Sendable {
+        package let rawValue: Int
+        package init(rawValue: Int) { self.rawValue = rawValue }
+
+        /// Second names for files that came before them in the archive.
+        package static let hardLinks = Allowances(rawValue: 1)
+        /// Names that differ in nothing but case: files of their own here, but not on every file system.
+        package static let similarNames = Allowances(rawValue: 2)
     }
 
     /// What becomes of the contents.
@@ -35,22 +47,29 @@ package final class TarReader {
     }
 
     private let limits: Limits
+    private let allowances: Allowances
     private let receiver: any Receiver
     private let decompressor = Bzip2Decompressor()
     private var state = State.header
     private var block: [UInt8] = []
     private var extra: [UInt8] = []
     private var zeroBlocks = 0
-    /// What the next header has been told by a pax header.
+    /// What the next header has been told by headers before it.
     private var nextPath: String?
     private var nextSize: Int?
-    private var count = 0
+    private var nextTarget: String?
+    private var extras = 0
     private var bytes = 0
-    private var paths: Set<String> = []
+    private var trailing = 0
+    private var names: EntryNames
+    /// What compresses to nothing, and that nobody needs: tar itself fills up 10 kB.
+    private static let trailingBytes = 1 << 20
 
-    package init(limits: Limits = Limits(), receiver: any Receiver) {
+    package init(limits: Limits = Limits(), allowing allowances: Allowances = [], receiver: any Receiver) {
         self.limits = limits
+        self.allowances = allowances
         self.receiver = receiver
+        names = EntryNames(limit: limits.entries, distinguishesCase: allowances.contains(.similarNames))
     }
 
     /// The next bytes of the archive.
@@ -101,7 +120,8 @@ package final class TarReader {
                 let part = next(left)
                 state = part.count < left ? .padding(left - part.count) : .header
             case .ended:
-                guard next(rest.count).allSatisfy({ $0 == 0 }) else {
+                trailing += rest.count
+                guard trailing <= TarReader.trailingBytes, next(rest.count).allSatisfy({ $0 == 0 }) else {
                     throw TarReader.damaged("something follows its end")
                 }
             }
@@ -134,28 +154,45 @@ package final class TarReader {
         case UInt8(ascii: "L"): try beginExtra(size, isPax: false)
         case UInt8(ascii: "0"), 0: try beginEntry(.file, size: nextSize ?? size)
         case UInt8(ascii: "5"): try beginEntry(.folder, size: 0)
+        case UInt8(ascii: "1") where allowances.contains(.hardLinks):
+            let target = nextTarget ?? text(TarFormat.link)
+            guard size == 0, nextSize ?? 0 == 0 else { throw TarReader.damaged("a link has contents") }
+            try beginEntry(.hardLink(to: target), size: 0)
         default:
-            let path = String(text(TarFormat.name).prefix(100))
+            let path = text(TarFormat.name).prefix(100).debugDescription
             throw ArchiveError(.unsafe, "the archive has something in it that is no file and no folder: \(path)")
         }
     }
 
     private func beginExtra(_ size: Int, isPax: Bool) throws(ArchiveError) {
-        // A path, a size and a few times: more is an attempt on the memory.
-        guard (1...(limits.pathBytes + 4096)).contains(size) else { throw TarReader.damaged("a header is too long") }
+        // A path, a size and a few times: more is an attempt on the memory, or to keep the reader busy.
+        extras += 1
+        guard (1...(2 * limits.pathBytes + 4096)).contains(size), extras <= 2 else {
+            throw TarReader.damaged("a header is too long")
+        }
         extra = []
         state = .extra(left: size, padding: TarFormat.padding(after: size), isPax: isPax)
     }
 
-    private func beginEntry(_ kind: TarEntry.Kind, size: Int) throws(ArchiveError) {
+    private func beginEntry(_ given: TarEntry.Kind, size: Int) throws(ArchiveError) {
         let prefix = text(TarFormat.prefix)
-        let given = nextPath ?? (prefix.isEmpty ? "" : prefix + "/") + text(TarFormat.name)
+        let name = nextPath ?? (prefix.isEmpty ? "" : prefix + "/") + text(TarFormat.name)
         nextPath = nil
         nextSize = nil
-        let path = try checked(given, kind)
-        count += 1
-        guard count <= limits.entries else {
-            throw ArchiveError(.tooLarge, "the archive has more than \(limits.entries) entries")
+        nextTarget = nil
+        extras = 0
+        let path = try checked(name, isFolder: given == .folder)
+        var kind = given
+        if case .hardLink(let target) = given {
+            let target = try checked(target, isFolder: false)
+            guard names.isFile(target) else { throw refusal("leads to no file before it", target) }
+            kind = .hardLink(to: target)
+        }
+        switch names.insert(path, kind) {
+        case .new: break
+        case .comesTwice: throw refusal("comes twice, or once as a file and once as a folder", path)
+        case .differsInCase: throw refusal("differs from another one in case only", path)
+        case .tooMany: throw ArchiveError(.tooLarge, "the archive has more than \(limits.entries) entries")
         }
         guard size <= limits.bytes - bytes else {
             throw ArchiveError(.tooLarge, "the archive unpacks to more than \(limits.bytes) bytes")
@@ -173,23 +210,28 @@ package final class TarReader {
         }
     }
 
+    private func refusal(_ reason: String, _ path: String) -> ArchiveError {
+        ArchiveError(.unsafe, "the archive has a path that \(reason): \(path.prefix(100).debugDescription)")
+    }
+
     /// A path that leads nowhere but below the folder it is appended to.
-    private func checked(_ given: String, _ kind: TarEntry.Kind) throws(ArchiveError) -> String {
-        func refusal(_ reason: String) -> ArchiveError {
-            ArchiveError(.unsafe, "the archive has a path that \(reason): \(given.prefix(100).debugDescription)")
+    ///
+    /// Bytes are looked at, as the system will: to a string, a slash with an accent on it is no slash.
+    private func checked(_ given: String, isFolder: Bool) throws(ArchiveError) -> String {
+        let slash = UInt8(ascii: "/")
+        var path = Array(given.utf8)[...]
+        while path.starts(with: "./".utf8) { path = path.dropFirst(2) }
+        if isFolder, path.last == slash { path = path.dropLast() }
+        guard !path.isEmpty, given.utf8.count <= limits.pathBytes else { throw refusal("is empty or too long", given) }
+        guard path.first != slash else { throw refusal("is absolute", given) }
+        guard path.allSatisfy({ $0 >= 0x20 && $0 != 0x7f && $0 != UInt8(ascii: "\\") }) else {
+            throw refusal("has control characters", given)
         }
-        var path = Substring(given)
-        while path.hasPrefix("./") { path = path.dropFirst(2) }
-        if kind == .folder, path.hasSuffix("/") { path = path.dropLast() }
-        guard !path.isEmpty, given.utf8.count <= limits.pathBytes else { throw refusal("is empty or too long") }
-        guard !path.hasPrefix("/") else { throw refusal("is absolute") }
-        guard path.utf8.allSatisfy({ $0 >= 0x20 && $0 != 0x7f && $0 != UInt8(ascii: "\\") }) else {
-            throw refusal("has control characters")
+        let parts = path.split(separator: slash, omittingEmptySubsequences: false)
+        guard parts.allSatisfy({ !$0.isEmpty && !$0.elementsEqual(".".utf8) && !$0.elementsEqual("..".utf8) }) else {
+            throw refusal("leads elsewhere", given)
         }
-        let parts = path.split(separator: "/", omittingEmptySubsequences: false)
-        guard parts.allSatisfy({ !$0.isEmpty && $0 != "." && $0 != ".." }) else { throw refusal("leads elsewhere") }
-        guard paths.insert(String(path)).inserted else { throw refusal("comes twice") }
-        return String(path)
+        return String(decoding: path, as: UTF8.self)
     }
 
     private func readExtra(isPax: Bool) throws(ArchiveError) {
@@ -209,11 +251,16 @@ package final class TarReader {
                 throw TarReader.damaged("a header makes no sense")
             }
             let value = String(decoding: record[(equals + 1)...], as: UTF8.self)
-            switch String(decoding: record[..<equals], as: UTF8.self) {
+            let key = String(decoding: record[..<equals], as: UTF8.self)
+            switch key {
             case "path": nextPath = value
+            case "linkpath": nextTarget = value
             case "size":
                 guard let size = Int(value), size >= 0 else { throw TarReader.damaged("a header makes no sense") }
                 nextSize = size
+            // A small archive of a file that is large, and of a name that isn't the header's.
+            case _ where key.hasPrefix("GNU.sparse."):
+                throw ArchiveError(.unsafe, "the archive has a sparse file in it")
             default: break
             }
         }

@@ -27,6 +27,12 @@ package struct TarWriter {
         var more: [(String, String)] = []
         if path.count > TarFormat.name.count { more.append(("path", String(decoding: path, as: UTF8.self))) }
         if entry.size >= 1 << 33 { more.append(("size", String(entry.size))) }
+        var target: [UInt8] = []
+        if case .hardLink(let other) = entry.kind {
+            precondition(entry.size == 0, "a link has no content")
+            target = Array(other.utf8)
+            if target.count > TarFormat.link.count { more.append(("linkpath", other)) }
+        }
         if !more.isEmpty {
             let records = TarWriter.paxRecords(more)
             try put(
@@ -34,8 +40,8 @@ package struct TarWriter {
         }
         try put(
             header(
-                path: Array(path.prefix(TarFormat.name.count)), type: entry.kind == .folder ? "5" : "0",
-                size: entry.size >= 1 << 33 ? 0 : entry.size, entry))
+                path: path, type: type(entry.kind), size: entry.size >= 1 << 33 ? 0 : entry.size, entry, target: target)
+        )
         missing = entry.kind == .folder ? 0 : entry.size
         padding = TarFormat.padding(after: missing)
     }
@@ -69,7 +75,18 @@ package struct TarWriter {
         try all.withBytes { bytes throws(ArchiveError) in try compress(bytes) }
     }
 
-    private func header(path: [UInt8], type: Character, size: Int, _ entry: TarEntry) -> [UInt8] {
+    private func type(_ kind: TarEntry.Kind) -> Character {
+        switch kind {
+        case .file: "0"
+        case .hardLink: "1"
+        case .folder: "5"
+        }
+    }
+
+    /// A path or target that is too long is cut; whoever reads it has been told the whole by records before it.
+    private func header(
+        path: [UInt8], type: Character, size: Int, _ entry: TarEntry, target: [UInt8] = []
+    ) -> [UInt8] {
         var header = [UInt8](repeating: 0, count: TarFormat.block)
         func text(_ bytes: some Sequence<UInt8>, _ field: Range<Int>) {
             for (place, byte) in zip(field, bytes) { header[place] = byte }
@@ -86,6 +103,7 @@ package struct TarWriter {
         number(size, TarFormat.size)
         number(entry.modified, TarFormat.time)
         header[TarFormat.type] = type.asciiValue ?? 0x30
+        text(target, TarFormat.link)
         text("ustar\u{0}00".utf8, TarFormat.magic)
         let sum = header.withUnsafeBytes { TarFormat.sum(of: $0) }
         number(sum, TarFormat.checksum.lowerBound..<TarFormat.checksum.upperBound - 1)

@@ -32,7 +32,7 @@ final class BackupReader: TarReader.Receiver {
         guard archive >= 0 else { throw ArchiveError(.current("open \(path)")) }
         defer { close(archive) }
         let receiver = BackupReader(folder: folder)
-        let reader = TarReader(limits: limits, receiver: receiver)
+        let reader = TarReader(limits: limits, allowing: .similarNames, receiver: receiver)
         var buffer = [UInt8](repeating: 0, count: 256 << 10)
         var done = 0
         while true {

@@ -32,10 +32,10 @@ private final class Collector: TarReader.Receiver {
 
     @discardableResult
     private func unpack(
-        _ bytes: [UInt8], pieces: Int = 1000, limits: TarReader.Limits = .init()
+        _ bytes: [UInt8], pieces: Int = 1000, limits: TarReader.Limits = .init(), allowing: TarReader.Allowances = []
     ) throws(ArchiveError) -> Collector {
         let collector = Collector()
-        let reader = TarReader(limits: limits, receiver: collector)
+        let reader = TarReader(limits: limits, allowing: allowing, receiver: collector)
         var start = 0
         while start < bytes.count {
             let end = min(bytes.count, start + pieces)
@@ -116,6 +116,28 @@ private final class Collector: TarReader.Receiver {
         ("device", #"link("a", tarfile.CHRTYPE)"#, .unsafe), ("fifo", #"link("a", tarfile.FIFOTYPE)"#, .unsafe),
         ("a long path that leads out", #"add("x/" * 80 + "../" * 90 + "escape")"#, .unsafe),
         ("too long a path", #"add("y" * 600)"#, .unsafe),
+        ("a slash with an accent", #"add("..\N{SOLIDUS}\N{COMBINING ACUTE ACCENT}escape")"#, .unsafe),
+        ("absolute with an accent", #"add("\N{SOLIDUS}\N{COMBINING ACUTE ACCENT}escape")"#, .unsafe),
+        ("sparse", #"add("a", kind=tarfile.GNUTYPE_SPARSE)"#, .unsafe),
+        ("sparse, newer", #"add("a", pax={"GNU.sparse.major": "1", "GNU.sparse.name": "b"})"#, .unsafe),
+        (
+            "headers for all",
+            #"t.fileobj.write(tarfile.TarInfo.create_pax_global_header({"path": "b"})); add("a")"#, .unsafe
+        ),
+        ("a continuation", #"add("a", kind=b"M")"#, .unsafe),
+        ("case", #"add("License"); add("LICENSE")"#, .unsafe),
+        ("case of a folder", #"add("Sub/a"); add("sub/b")"#, .unsafe),
+        ("case beyond ASCII", #"add("\u00c9"); add("\u00e9")"#, .unsafe),
+        ("case by two letters", #"add("stra\u00dfe"); add("STRASSE")"#, .unsafe),
+        ("an accent of its own", #"add("\u00e9"); add("e\u0301")"#, .unsafe),
+        ("a file with something in it", #"add("a"); add("a/b")"#, .unsafe),
+        ("deep in a file", #"add("a/b"); add("a/b/c/d")"#, .unsafe),
+        ("a file where there is a folder", #"add("a/b"); add("a")"#, .unsafe),
+        ("a folder where there is a file", #"add("a"); add("a/", 0, tarfile.DIRTYPE)"#, .unsafe),
+        ("a folder twice", #"add("a/", 0, tarfile.DIRTYPE); add("a/", 0, tarfile.DIRTYPE)"#, .unsafe),
+        ("too many folders", #"add("/".join("f%d" % i for i in range(110)))"#, .tooLarge),
+        ("many headers before one", #"[t.fileobj.write(longname) for i in range(3)]"#, .damaged),
+        ("zeros without end", #"[t.fileobj.write(bytes(1 << 20)) for i in range(2)]"#, .damaged),
         ("too many", #"[add("f%d" % i) for i in range(101)]"#, .tooLarge),
         ("too much", #"add("big", 2_000_000)"#, .tooLarge),
         ("too much in parts", #"[add("p%d" % i, 300_000) for i in range(9)]"#, .tooLarge),
@@ -124,10 +146,13 @@ private final class Collector: TarReader.Receiver {
         let script = """
             import io, sys, tarfile
             t = tarfile.open(sys.argv[1], "w:bz2")
-            def add(name, size=3):
-                i = tarfile.TarInfo(name); i.size = size; t.addfile(i, io.BytesIO(b"x" * size))
+            def add(name, size=3, kind=tarfile.REGTYPE, pax={}):
+                i = tarfile.TarInfo(name); i.size = size; i.type = kind; i.pax_headers = pax
+                t.addfile(i, io.BytesIO(b"x" * size))
             def link(name, kind):
                 i = tarfile.TarInfo(name); i.type = kind; i.linkname = "/etc/passwd"; t.addfile(i)
+            longname = tarfile.TarInfo._create_header(
+                {"name": "l", "type": b"L", "size": 512}, tarfile.GNU_FORMAT, "utf-8", "strict") + b"y" * 512
             \(program)
             t.close()
             """
@@ -139,6 +164,73 @@ private final class Collector: TarReader.Receiver {
         let bytes = [UInt8](try Data(contentsOf: URL(fileURLWithPath: path)))
         let found = code { () throws(ArchiveError) in _ = try unpack(bytes, limits: limits) }
         #expect(found == expected)
+    }
+
+    /// A link is another name for a file that came before it, where the reader wants links at all.
+    @Test func linksLeadToFilesBeforeThem() throws {
+        func link(_ path: String, _ target: String) -> (TarEntry, [UInt8]) {
+            (TarEntry(path: path, kind: .hardLink(to: target), size: 0, modified: 0), [])
+        }
+        let long = String(repeating: "long-name-", count: 12)
+        let packed = try pack([file("one", "hello"), link("sub/two", "one"), file(long, "x"), link("four", long)])
+        let entries = try unpack(packed, allowing: .hardLinks).files.map(\.entry)
+        #expect(entries.map(\.kind) == [.file, .hardLink(to: "one"), .file, .hardLink(to: long)])
+        #expect(code { () throws(ArchiveError) in _ = try unpack(packed) } == .unsafe)
+
+        // Others write and read them, too.
+        let folder = try TemporaryFolder("archive")
+        try Data(packed).write(to: URL(fileURLWithPath: folder.path + "/a.tar.bz2"))
+        let script = "tar -xjf a.tar.bz2 && [ one -ef sub/two ] && [ four -ef l* ] && tar -cjf b.tar.bz2 one sub/two"
+        _ = try outcome("sh", ["-c", "cd \(folder.path) && \(script)"])
+        let others = try Data(contentsOf: URL(fileURLWithPath: folder.path + "/b.tar.bz2"))
+        let read = try unpack([UInt8](others), allowing: .hardLinks)
+        #expect(read.files.map(\.entry.kind) == [.file, .hardLink(to: "one")])
+
+        for (name, entries) in [
+            ("nothing", [link("a", "one")]), ("later", [link("a", "one"), file("one")]),
+            ("itself", [link("a", "a")]), ("another link", [file("one"), link("a", "one"), link("b", "a")]),
+            ("a folder", [file("sub/one"), link("a", "sub")]),
+            ("a file in other case", [file("one"), link("a", "ONE")]),
+            ("an absolute path", [file("one"), link("a", "/one")]),
+            ("outside", [file("one"), link("sub/a", "../one")]), ("a name taken", [file("one"), link("one", "one")]),
+            ("what others lie in", [file("one"), link("a", "one"), file("a/b")]), ("no name", [link("a", "")]),
+        ] {
+            let packed = try pack(entries)
+            let found = code { () throws(ArchiveError) in _ = try unpack(packed, allowing: .hardLinks) }
+            #expect(found == .unsafe, "a link to \(name)")
+        }
+    }
+
+    @Test func namesMayBeAlikeWhereThatIsWanted() throws {
+        let packed = try pack([file("one"), file("One"), file("sub/a"), file("Sub/a")])
+        #expect(try unpack(packed, allowing: .similarNames).files.count == 4)
+        let folder = TarEntry(path: "sub", kind: .folder, size: 0, modified: 0)
+        #expect(try unpack(pack([file("sub/a"), (folder, []), file("sub/b")])).files.count == 3)
+    }
+
+    /// Each costs 14 bytes to send, and much more to read.
+    @Test func emptyStreamsComeToAnEnd() throws {
+        let packed = try pack([file("one", "hello")])
+        let empty = Bzip2Compressor().finish()
+        #expect(try unpack(packed + empty).files.count == 1)
+        var many = packed
+        for _ in 0..<100 { many += empty }
+        #expect(code { () throws(ArchiveError) in _ = try unpack(many) } == .tooLarge)
+    }
+
+    /// As programs write it that compress in parallel: a stream for every piece.
+    @Test func streamsWithContentMayBeMany() throws {
+        let folder = try TemporaryFolder("archive")
+        let script = """
+            import bz2, io, os, sys, tarfile
+            plain = io.BytesIO(); t = tarfile.open(fileobj=plain, mode="w")
+            i = tarfile.TarInfo("one"); i.size = 4_000_000; t.addfile(i, io.BytesIO(os.urandom(i.size))); t.close()
+            data = plain.getvalue()
+            open(sys.argv[1], "wb").write(b"".join(bz2.compress(data[p:p + 100_000]) for p in range(0, len(data), 100_000)))
+            """
+        _ = try outcome("python3", ["-c", script, folder.path + "/a.tar.bz2"])
+        let bytes = [UInt8](try Data(contentsOf: URL(fileURLWithPath: folder.path + "/a.tar.bz2")))
+        #expect(try unpack(bytes, pieces: 100_000).files.first?.bytes.count == 4_000_000)
     }
 
     /// A few kilobytes that unpack to a gigabyte end at the limit, with bounded memory.
