@@ -33,6 +33,12 @@ package final class DiskFileSystem: LogFileSystem {
         return FileStatus(status)
     }
 
+    package func extent(_ fd: Int32) throws(SystemError) -> FileExtent {
+        var extent = clinux_extent()
+        guard clinux_get_extent(fd, &extent) == 0 else { throw .current("statx") }
+        return FileExtent(size: Int(extent.size), inode: extent.inode, links: extent.links)
+    }
+
     package func status(path: String) throws(SystemError) -> FileStatus {
         var status = stat()
         guard lstat(path, &status) == 0 else { throw .current("stat \(path)") }

@@ -241,14 +241,14 @@ extension LogFile {
     func mend(
         looksAtName: Bool, mayHaveRemains: Bool, synchronizes: Bool, directory: String
     ) throws(SystemError) -> RecoveryReport? {
-        let status = try fileSystem.status(fd)
-        if status.size < end { return try fillUp(from: status.size) }
-        if status.links == 0 || (looksAtName && (try? fileSystem.status(path: path))?.inode != status.inode) {
+        let extent = try fileSystem.extent(fd)
+        if extent.size < end { return try fillUp(from: extent.size) }
+        if extent.links == 0 || (looksAtName && (try? fileSystem.status(path: path))?.inode != extent.inode) {
             return try writeAgain(synchronizes: synchronizes, directory: directory)
         }
-        if status.size > end, !mayHaveRemains {
+        if extent.size > end, !mayHaveRemains {
             try fileSystem.truncate(fd, to: end)
-            return report(.added, status.size - end, "something else added bytes to the log: they were cut off")
+            return report(.added, extent.size - end, "something else added bytes to the log: they were cut off")
         }
         return nil
     }

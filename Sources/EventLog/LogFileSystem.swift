@@ -11,6 +11,8 @@ package protocol LogFileSystem: AnyObject, Sendable {
     func open(_ path: String, _ access: FileAccess) throws(SystemError) -> Int32
     func close(_ fd: Int32)
     func status(_ fd: Int32) throws(SystemError) -> FileStatus
+    /// What can be asked before every write without slowing it down.
+    func extent(_ fd: Int32) throws(SystemError) -> FileExtent
     /// Of the link itself when the path is one.
     func status(path: String) throws(SystemError) -> FileStatus
     /// How many bytes were read; 0 at the file's end.
@@ -59,6 +61,20 @@ package struct FileStatus: Equatable, Sendable {
         self.permissions = permissions
         self.size = size
         self.modifiedNanoseconds = modifiedNanoseconds
+        self.inode = inode
+        self.links = links
+    }
+}
+
+/// What of a file's status has no times in it.
+package struct FileExtent: Equatable, Sendable {
+    package var size: Int
+    package var inode: UInt64
+    /// Names that the file has; 0 when it was removed while open.
+    package var links: UInt64
+
+    package init(size: Int, inode: UInt64, links: UInt64) {
+        self.size = size
         self.inode = inode
         self.links = links
     }

@@ -226,6 +226,11 @@ final class MemoryFileSystem: LogFileSystem {
         }
     }
 
+    func extent(_ fd: Int32) throws(SystemError) -> FileExtent {
+        let status = try status(fd)
+        return FileExtent(size: status.size, inode: status.inode, links: status.links)
+    }
+
     func status(path: String) throws(SystemError) -> FileStatus {
         try edit("status") { state in
             guard let file = state.files[path] else { return .failure(SystemError(errno: ENOENT, operation: "stat")) }
