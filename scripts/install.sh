@@ -254,7 +254,9 @@ get() (
             set --
             if is_here "$address"; then set -- -Y off; fi
             if ! $shown; then set -- "$@" -q; fi
-            $wget "$@" -T 30 -c -O "$file" "$address"
+            # Not every busybox knows it, and Debian's dies of what it doesn't know.
+            if $wget --help 2>&1 | grep -q -e '-T SEC'; then set -- "$@" -T 30; fi
+            $wget "$@" -c -O "$file" "$address"
             ;;
         *)
             say "neither curl nor wget is here to get $1"
@@ -522,8 +524,8 @@ get_package() {
                 if [ "$before" -gt 0 ]; then continue; fi
                 break
             fi
-            # A server that can't go on in the middle has to begin anew.
-            if [ "$before" -gt 0 ] && [ "$(length "$part")" -le "$before" ]; then
+            # A server that can't go on in the middle: curl says so and stops there, wget begins anew by itself.
+            if [ "$fetcher$status" = curl33 ]; then
                 rm -f "$part"
                 continue
             fi
@@ -546,12 +548,17 @@ take_program() {
             return
         fi
     done
+    rm -f "$downloads/$package"
     die "$package has no program in it"
 }
 
 main() {
     umask 077
     wanted='' places='' named=false allow_unsigned=false
+    for option; do
+        # Before anything can fail.
+        if [ "$option" = --json ]; then json=true; fi
+    done
     # The options that "codeai-hub install" gets are what "$@" is in the end.
     count=$#
     while [ "$count" -gt 0 ]; do
@@ -591,11 +598,7 @@ main() {
                 allow_unsigned=true
                 set -- "$@" "$option"
                 ;;
-            --json)
-                json=true
-                set -- "$@" "$option"
-                ;;
-            --allow-downgrade | --no-link | --no-restart) set -- "$@" "$option" ;;
+            --allow-downgrade | --no-link | --no-restart | --json) set -- "$@" "$option" ;;
             --help | -h)
                 usage
                 exit 0

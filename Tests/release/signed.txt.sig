@@ -1,0 +1,2 @@
+untrusted comment: verify with codeai-hub release key a836ce8a0f9123f2
+RWSoNs6KD5Ej8uA8hOJ0zET3zG8j5bha5EwrdqXk7HspFI25jVac4nYtFoybWfI983tfpALbREllyXHtIcK6DoAn548wFSkU1gw=
