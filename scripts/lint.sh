@@ -50,6 +50,9 @@ mapfile -t shell_files < <(git ls-files --cached --others --exclude-standard -- 
 for file in "${shell_files[@]}"; do
     bash -n "$file" || fail "$file"
 done
+# What a person pipes into a shell runs in any.
+sh -n scripts/install.sh || fail "scripts/install.sh"
+scripts/release/embed-keys.sh --check || fail "the keys in scripts/install.sh"
 if have shellcheck; then
     shellcheck --external-sources --source-path="$root" "${shell_files[@]}" || fail "shellcheck"
 else

@@ -55,6 +55,13 @@ find_missing() {
         need fonts-inter have_font Inter
         need fonts-jetbrains-mono have_font 'JetBrains Mono'
         need fonts-noto-color-emoji have_font 'Noto Color Emoji'
+        # What releases are signed and got with, on machines that have little.
+        need signify-openbsd have signify-openbsd
+        need dash have dash
+        need busybox have busybox
+        need wget have wget
+        need bzip2 have bzip2
+        need openssl have openssl
         # Shells and readers of manual pages, to test the terminal client with.
         need zsh have zsh
         need fish have fish

@@ -68,12 +68,12 @@ tests() {
     tally "$name" "$start" "$status" "${ran:-0}" "${bad:-0}"
 }
 
-# web_tests: the web client's, by pytest; counts what its report says.
-web_tests() {
-    local name="web tests" start=$SECONDS report=$results/web.xml status=0 ran bad
+# script_tests NAME SCRIPT REPORT: those that a script runs by pytest; counts what its report says.
+script_tests() {
+    local name=$1 script=$2 report=$results/$3 start=$SECONDS status=0 ran bad
     say "$name"
     rm -f "$report"
-    scripts/web-test.sh > >(tee "$(output "$name")") 2>&1 || status=$?
+    "$script" > >(tee "$(output "$name")") 2>&1 || status=$?
     # A line for each test. One that was skipped hasn't passed.
     [[ -e $report ]] && sed -i 's/<testcase /\n&/g' "$report"
     ran=$(grep -c '<testcase ' "$report" 2>/dev/null || true)
@@ -166,7 +166,8 @@ step "what the tests saw is as described" "$CODEAI_HUB_TEST_PYTHON" scripts/vali
 rm -rf "$CODEAI_HUB_TEST_RECORDINGS"
 unset CODEAI_HUB_TEST_RECORDINGS
 step "the daemon does what is described" scripts/schemathesis.sh
-web_tests
+script_tests "release tests" scripts/release-test.sh release.xml
+script_tests "web tests" scripts/web-test.sh web.xml
 step "release build" built "release build"
 step "release build of the tool" built "release build of the tool"
 step "benchmarks build" built "benchmarks build"
