@@ -42,7 +42,7 @@ def run(command, check=True, **environment):
         capture_output=True,
         text=True,
         stdin=subprocess.DEVNULL,
-        timeout=60,
+        timeout=300,
         env=os.environ | {name: str(value) for name, value in environment.items()},
     )
     assert not check or result.returncode == 0, result.stderr
