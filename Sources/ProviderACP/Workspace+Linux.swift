@@ -118,7 +118,7 @@ package struct Workspace: Sendable {
                 return old
             case S_IFLNK:
                 let link = try Workspace.linkTarget(name, in: folder, named: path)
-                guard !link.hasPrefix("/") else { throw outside(path) }
+                guard link.utf8.first != UInt8(ascii: "/") else { throw outside(path) }
                 target = parent + "/" + link
             default: throw Workspace.notAFile(path)
             }
@@ -181,10 +181,11 @@ package struct Workspace: Sendable {
             guard makingIt, error.code == ACPError.notFound else { throw error }
         }
         var made = "."
-        for part in relative.split(separator: "/") where part != "." {
+        // By bytes, as the kernel does: to Swift a slash with a combining mark after it is another character.
+        for part in relative.utf8.split(separator: UInt8(ascii: "/")).map({ String(Substring($0)) }) where part != "." {
             let above = try open(made, flags, named: path)
             defer { close(above) }
-            guard mkdirat(above, String(part), 0o777) == 0 || errno == EEXIST else {
+            guard mkdirat(above, part, 0o777) == 0 || errno == EEXIST else {
                 throw Workspace.error(errno, path)
             }
             made += "/" + part
@@ -205,12 +206,12 @@ package struct Workspace: Sendable {
 
     /// The part of an absolute path after the workspace; `..` in it is left to the kernel.
     private func relative(_ path: String) throws(ACPError) -> String {
-        guard path.hasPrefix("/") else { throw .invalidParameters("\(path) is no absolute path") }
+        guard path.utf8.first == UInt8(ascii: "/") else { throw .invalidParameters("\(path) is no absolute path") }
         guard path.utf8.count < Workspace.maximumPathBytes, !path.utf8.contains(0) else {
             throw .invalidParameters("not a valid path")
         }
         for root in [self.path, realPath].compactMap({ $0 }) {
-            let root = root.hasSuffix("/") ? String(root.dropLast()) : root
+            let root = root.utf8.last == UInt8(ascii: "/") ? String(root.utf8.dropLast()) ?? root : root
             if path == root { return "." }
             guard path.utf8.starts(with: (root + "/").utf8) else { continue }
             let rest = String(decoding: path.utf8.dropFirst(root.utf8.count).drop { $0 == 0x2f }, as: UTF8.self)

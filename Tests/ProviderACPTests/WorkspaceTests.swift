@@ -54,6 +54,8 @@ import Testing
     static let escapes = [
         "/../secret.txt", "/sub/../../secret.txt", "/../work-next/c.txt", "-next/c.txt", "/out/secret.txt",
         "/deep/er/../../../secret.txt", "/absolute", "/relative", "/loop", "/..", "/sub/../..", "/chain",
+        // A slash that Swift takes for a part of another character.
+        "/none/../../\u{301}/x", "/none/../../\u{301}", "/\u{301}/../../\u{301}x/y",
     ]
 
     @Test(arguments: escapes) func escapesAreRefused(_ path: String) throws {
