@@ -16,6 +16,7 @@ import shlex
 import sys
 import tarfile
 
+root = pathlib.Path(__file__).resolve().parent.parent.parent
 RELINK = """#!/bin/sh
 # Links the program of this release with the libraries that this machine has. Needs Swift {version} and the static libraries
 # that THIRD-PARTY-LICENSES names. Arguments are passed on to the linker's driver: -L FOLDER has a library looked for there first.
@@ -64,6 +65,9 @@ def main():
             kept += ["-o", "codeai-hub"]
         elif argument == "-L" and arguments and arguments[0].startswith(build):
             arguments.pop(0)
+        elif argument == "-file-prefix-map":
+            # For what is compiled, and nothing is; it names the folder of whoever built.
+            arguments.pop(0)
         elif argument.endswith((".o", ".a")) and os.path.isabs(argument):
             # By module and name: files of different modules may have the same.
             path = pathlib.Path(argument)
@@ -71,7 +75,7 @@ def main():
             if name in objects:
                 raise SystemExit(f"error: two objects are {name}")
             objects[name] = path
-        elif build in argument:
+        elif build in argument or str(root) in argument:
             raise SystemExit(f"error: what to do with {argument}?")
         else:
             kept.append(argument)
