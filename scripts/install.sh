@@ -619,7 +619,11 @@ main() {
     trap 'exit 130' INT
     trap 'exit 143' TERM
     make_folder
-    printf '%s' "$places" >"$folder/places"
+    printf '%s' "$places" | while IFS= read -r place; do
+        printf '%s\n' "$place"
+        # Older releases are in folders beside the newest.
+        if $named && [ -n "$wanted" ]; then printf '%s\n' "${place%/*}/v$wanted/manifest.json"; fi
+    done >"$folder/places"
     find_verifier
     find_release
     get_package

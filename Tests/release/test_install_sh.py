@@ -68,6 +68,13 @@ def test_a_folder_with_blanks_and_signs(installer, tmp_path, key):
     assert installer.called
 
 
+def test_an_older_version_is_in_a_folder_beside(installer, release, key):
+    Release(release.folder / "v1.2.3", key, version="1.2.3")
+    result = installer.run("--version", "1.2.3", "--from", release.folder)
+    assert result.returncode == 0, result.stderr
+    assert "codeai-hub-core-" + PLATFORM + "-1.2.3.tar.bz2" in result.stderr
+
+
 @pytest.mark.parametrize("shell", SHELLS)
 def test_read_from_a_pipe(installer, release, shell):
     with open(SCRIPT) as script:
