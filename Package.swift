@@ -25,7 +25,7 @@ let package = Package(
         .target(name: "CLinux"),
         .target(name: "CAssets"),
         .target(name: "CVersion"),
-        .systemLibrary(name: "COpenSSL", pkgConfig: "libcrypto", providers: [.apt(["libssl-dev"])]),
+        .systemLibrary(name: "COpenSSL", pkgConfig: "openssl", providers: [.apt(["libssl-dev"])]),
         .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
         .systemLibrary(name: "CBzip2", providers: [.apt(["libbz2-dev"])]),
         .systemLibrary(name: "CSQLite", pkgConfig: "sqlite3", providers: [.apt(["libsqlite3-dev"])]),
@@ -44,6 +44,7 @@ let package = Package(
         .target(name: "Digests", dependencies: ["COpenSSL"]),
         .target(name: "Redaction", dependencies: ["Base", "JSON"]),
 
+        .target(name: "Signatures", dependencies: ["Base", "COpenSSL"]),
         .target(name: "Archives", dependencies: ["CBzip2"]),
 
         // Services
@@ -80,6 +81,8 @@ let package = Package(
             ]),
 
         .target(name: "Backups", dependencies: ["Archives", "Base", "CLinux", "Digests", "JSON"]),
+
+        .target(name: "Downloads", dependencies: ["Base", "CLinux", "COpenSSL", "Digests", "HTTP1"]),
 
         // Edge
         .target(name: "Server", dependencies: ["Base", "CLinux", "EventLoop", "HTTP1", "WebSocket"]),
@@ -134,6 +137,9 @@ let package = Package(
         .testTarget(
             name: "ProcessesTests", dependencies: ["Processes", "EventLoop", "Base", "TestSupport", "TestPeer"]),
         .testTarget(name: "DigestsTests", dependencies: ["Digests", "Base"]),
+        .testTarget(name: "SignaturesTests", dependencies: ["Signatures", "Base", "TestSupport"]),
+        .testTarget(
+            name: "DownloadsTests", dependencies: ["Downloads", "Base", "Digests", "TestSupport"]),
         .testTarget(name: "ArchivesTests", dependencies: ["Archives", "TestSupport"]),
         .testTarget(
             name: "BackupsTests", dependencies: ["Archives", "Backups", "Base", "JSON", "TestSupport"]),

@@ -47,6 +47,9 @@ find_missing() {
         need util-linux have setpriv
         need procps have ps
         need shellcheck have shellcheck
+        # Other programs' opinion of signatures and TLS.
+        need signify-openbsd have signify-openbsd
+        need openssl have openssl
         need chromium have chromium
         need neovim have nvim
         need nodejs have node

@@ -1,7 +1,7 @@
 import COpenSSL
 
 /// The SHA-256 (FIPS 180-4) of bytes that come piece by piece.
-package struct SHA256Stream {
+package struct SHA256Stream: Sendable {
     private var context = SHA256_CTX()
 
     package init() { SHA256_Init(&context) }

@@ -26,6 +26,7 @@
 #include "extent.h"
 #include "last_words.h"
 #include "memory.h"
+#include "names.h"
 #include "peer.h"
 #include "sockets.h"
 #include "clinux_spawn.h"
