@@ -80,6 +80,8 @@ let package = Package(
                 "Redaction",
             ]),
 
+        .target(
+            name: "Installations", dependencies: ["Archives", "Base", "CLinux", "Digests", "JSON"]),
         .target(name: "Backups", dependencies: ["Archives", "Base", "CLinux", "Digests", "JSON"]),
 
         .target(name: "Downloads", dependencies: ["Base", "CLinux", "COpenSSL", "Digests", "HTTP1"]),
@@ -120,7 +122,11 @@ let package = Package(
 
         // Tests
         .target(
-            name: "TestSupport", dependencies: ["Base", "CLinux", "JSON", "HubProtocol", "EventLoop", "Configuration"],
+            name: "TestSupport",
+            dependencies: [
+                "Archives", "Base", "CLinux", "Configuration", "Digests", "EventLoop", "HubProtocol", "Installations",
+                "JSON",
+            ],
             path: "Tests/Support"),
         // Started by tests as a subprocess, for what would disturb other tests in their own process.
         .executableTarget(
@@ -143,6 +149,9 @@ let package = Package(
         .testTarget(name: "ArchivesTests", dependencies: ["Archives", "TestSupport"]),
         .testTarget(
             name: "BackupsTests", dependencies: ["Archives", "Backups", "Base", "JSON", "TestSupport"]),
+        .testTarget(
+            name: "InstallationsTests",
+            dependencies: ["Archives", "Base", "Digests", "Installations", "JSON", "TestSupport"]),
         .testTarget(name: "RedactionTests", dependencies: ["Redaction", "Base", "JSON"]),
         .testTarget(name: "DaemonTests", dependencies: ["Daemon", "Base", "JSON", "TestSupport"]),
         .testTarget(name: "HTTP1Tests", dependencies: ["HTTP1", "Base", "CZlib", "TestSupport"]),

@@ -44,7 +44,7 @@ package struct Restore {
         try onStep(1)
         let journal = RestoreJournal(folder: folder, items: items(manifest))
         try filing { () throws(SystemError) in try writeFile(home + RestoreJournal.place, journal.json.serialize()) }
-        synchronize(folder: home + "/core")
+        try? synchronize(folder: home + "/core")
         try Restore.finish(home, onStep)
         return (manifest, path + "/before")
     }
@@ -99,12 +99,12 @@ package struct Restore {
             try putInPlace(item, journal, home)
             step += 2
         }
-        for item in journal.items { synchronize(folder: parent(home + "/" + item.path)) }
+        for item in journal.items { try? synchronize(folder: parent(home + "/" + item.path)) }
         try onStep(step)
         guard unlink(home + RestoreJournal.place) == 0 else {
             throw ArchiveError(.current("unlink \(home + RestoreJournal.place)"))
         }
-        synchronize(folder: home + "/core")
+        try? synchronize(folder: home + "/core")
         removeTree("\(home)/\(journal.folder)/new")
     }
 

@@ -6,6 +6,12 @@ package func isDirectory(_ path: String) -> Bool {
     return stat(path, &information) == 0 && information.st_mode & S_IFMT == S_IFDIR
 }
 
+/// Whether there is anything of that name, also a link that leads nowhere.
+package func exists(_ path: String) -> Bool {
+    var information = stat()
+    return lstat(path, &information) == 0
+}
+
 /// The home folder of the user who runs this process.
 package func homeDirectory() -> String {
     if let home = getenv("HOME"), home.pointee != 0 { return String(cString: home) }
@@ -102,6 +108,27 @@ package func writeAll(_ bytes: [UInt8], to file: Int32, _ name: String) throws(S
         guard count > 0 else { throw .current("write \(name)") }
         offset += count
     }
+}
+
+/// Removes a file, or a folder with all in it, as far as that can be done. Links are removed, not followed.
+package func removeTree(_ path: String) {
+    var information = stat()
+    guard lstat(path, &information) == 0 else { return }
+    if information.st_mode & S_IFMT == S_IFDIR {
+        for name in folderEntries(path) ?? [] { removeTree(path + "/" + name) }
+        rmdir(path)
+    } else {
+        unlink(path)
+    }
+}
+
+/// Has a folder's entries on the disk when it returns.
+package func synchronize(folder path: String) throws(SystemError) {
+    let folder = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
+    guard folder >= 0 else { throw .current("open \(path)") }
+    defer { close(folder) }
+    // EINVAL: a file system that doesn't know it.
+    guard fsync(folder) == 0 || errno == EINVAL else { throw .current("fsync \(path)") }
 }
 
 /// Adds bytes at the end of a file, which is made with mode 0600 when it is missing; they are on the disk when this

@@ -23,6 +23,7 @@
 #include <unistd.h>
 #include "beneath.h"
 #include "detach.h"
+#include "exchange.h"
 #include "extent.h"
 #include "last_words.h"
 #include "memory.h"
