@@ -357,10 +357,10 @@ flatten() {
                 if (text == "") break
                 c = substr(text, 1, 1); size = 1
                 if (c == "\"") {
-                    if (!match(text, /^"([^"\\]|\\.)*"/)) bad()
+                    if (!match(text, /^"([^"\\]|\\["\\\/bfnrtu])*"/)) bad()
                     size = RLENGTH; value = substr(text, 2, size - 2); c = "s"
                     if (value ~ /[\001-\037]/) bad()
-                } else if (match(text, /^(-?[0-9][0-9.eE+-]*|true|false|null)/)) {
+                } else if (match(text, /^(-?[0-9]+(\.[0-9]+)?([eE][+-]?[0-9]+)?|true|false|null)/)) {
                     size = RLENGTH; value = substr(text, 1, size); c = "n"
                 }
                 text = substr(text, size + 1)
