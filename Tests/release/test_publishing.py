@@ -54,6 +54,23 @@ def test_everything_is_uploaded_before_it_is_public(packed, key, tmp_path):
     assert told[1] == f"release edit v{VERSION} --draft=false"
 
 
+def test_modules_of_providers_go_along(packed, key, tmp_path):
+    module = tmp_path / "module.json"
+    module.write_text("{}")
+    run(
+        [SCRIPTS / "pack.py", "--output", packed, "--provider", "echo", "--version", "1.2.3", f"module.json={module}"],
+        RELEASE_SIGNING_KEY=key.private,
+        RELEASE_KEYS=key.public,
+    )
+    result, told = publish(packed, key, tmp_path)
+    assert result.returncode == 0, result.stderr
+    for name in ("providers-manifest.json", "providers-manifest.json.sig", "codeai-hub-provider-echo-1.2.3.tar.bz2"):
+        assert f"/{name}" in told[0]
+    (packed / "codeai-hub-provider-echo-1.2.3.tar.bz2").write_bytes(b"")
+    result, _ = publish(packed, key, tmp_path)
+    assert result.returncode == 1 and "echo: size is 0" in result.stderr
+
+
 @pytest.mark.parametrize("wrong", ["package", "missing", "unsigned", "manifest", "sum"])
 def test_what_is_wrong_is_not_published(packed, key, tmp_path, wrong):
     package, manifest = next(packed.glob("*.tar.bz2")), packed / "manifest.json"

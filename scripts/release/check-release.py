@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Checks that a release's folder holds what its manifest says: versions, sizes and sums.
+"""Checks that a release's folder holds what its manifests say: versions, sizes and sums.
 
     scripts/release/check-release.py FOLDER"""
 
@@ -16,22 +16,31 @@ def problems(folder):
         yield "the manifest lacks its schema (1), its version or platforms"
         return
     for platform, entry in platforms.items():
-        package = folder / entry["package"]
         if entry["coreVersion"] != version:
             yield f"{platform}: version {entry['coreVersion']}, not {version}"
-        if package.name != f"codeai-hub-core-{platform}-{version}.tar.bz2":
-            yield f"{platform}: the package's name is {package.name}"
-        if not package.is_file():
-            yield f"{platform}: {package.name} isn't there"
-            continue
-        data = package.read_bytes()
-        for name, value in (
-            ("size", len(data)),
-            ("sha1", hashlib.sha1(data).hexdigest()),
-            ("sha256", hashlib.sha256(data).hexdigest()),
-        ):
-            if not value or entry.get(name) != value:
-                yield f"{platform}: {name} is {value}, the manifest says {entry.get(name)}"
+        yield from package_problems(folder, platform, f"codeai-hub-core-{platform}-{version}.tar.bz2", entry)
+    modules = folder / "providers-manifest.json"
+    if modules.exists():
+        for provider, entry in json.loads(modules.read_text())["providers"].items():
+            name = f"codeai-hub-provider-{provider}-{entry['version']}.tar.bz2"
+            yield from package_problems(folder, provider, name, entry)
+
+
+def package_problems(folder, what, name, entry):
+    if entry["package"] != name:
+        yield f"{what}: the package's name is {entry['package']}, not {name}"
+    package = folder / name
+    if not package.is_file():
+        yield f"{what}: {name} isn't there"
+        return
+    data = package.read_bytes()
+    for member, value in (
+        ("size", len(data)),
+        ("sha1", hashlib.sha1(data).hexdigest()),
+        ("sha256", hashlib.sha256(data).hexdigest()),
+    ):
+        if not value or entry.get(member) != value:
+            yield f"{what}: {member} is {value}, the manifest says {entry.get(member)}"
 
 
 if __name__ == "__main__":

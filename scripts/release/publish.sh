@@ -19,6 +19,10 @@ version=$(python3 -c 'import json, sys; print(json.load(open(sys.argv[1]))["vers
 
 files=("$folder"/manifest.json "$folder"/manifest.json.sig "$root/scripts/install.sh")
 for file in "$folder"/codeai-hub-core-*-"$version"*.tar.*; do files+=("$file"); done
+if [[ -f $folder/providers-manifest.json ]]; then
+    "$root/scripts/release/verify.sh" "$folder/providers-manifest.json"
+    files+=("$folder"/providers-manifest.json "$folder"/providers-manifest.json.sig "$folder"/codeai-hub-provider-*.tar.bz2)
+fi
 notes=$(mktemp)
 trap 'rm -f "$notes"' EXIT
 "$root/scripts/release/notes.sh" "$version" >"$notes"
