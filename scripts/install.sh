@@ -239,7 +239,7 @@ get() (
             if $shown; then set -- "$@" --progress-bar; else set -- "$@" --silent --show-error; fi
             address=$1 file=$2
             shift 2
-            curl "$@" --globoff --fail --proto "=$protocol" --proto-redir '=https' --connect-timeout 15 --speed-limit 1 --speed-time 30 \
+            curl "$@" --globoff --fail --proto "=$protocol" --proto-redir '=https' --connect-timeout 15 --speed-limit 500 --speed-time 30 \
                 --continue-at - --output "$file" "$address"
             ;;
         wget)
@@ -628,7 +628,11 @@ main() {
     find_release
     get_package
     take_program
-    CODEAI_HUB_HOME=$home "$folder/codeai-hub" install --from "$folder/release" "$@"
+    status=0
+    CODEAI_HUB_HOME=$home "$folder/codeai-hub" install --from "$folder/release" "$@" || status=$?
+    # Otherwise it has said itself what was wrong.
+    [ "$status" -le 125 ] || die "the program doesn't run here (status $status): may programs be run from $home?"
+    [ "$status" -eq 0 ] || exit "$status"
     rm -f "$downloads/$package"
 }
 

@@ -414,6 +414,13 @@ def test_a_bomb(installer, tmp_path, key):
     refused(installer, installer.run("--from", release.folder), "has no program in it")
 
 
+def test_a_program_that_does_not_run(installer, tmp_path, key):
+    release = Release(tmp_path / "release", key, members=[member("codeai-hub", b"\x7fELF" + bytes(100))])
+    result = installer.run("--from", release.folder, "--json")
+    assert result.returncode == 1
+    assert "doesn't run here" in json.loads(result.stdout.splitlines()[-1])["error"]["message"]
+
+
 def test_no_archive_at_all(installer, tmp_path, key):
     release = Release(tmp_path / "release", key, members=[])
     refused(installer, installer.run("--from", release.folder), "has no program in it")
