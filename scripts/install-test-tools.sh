@@ -21,6 +21,19 @@ install() {
     fi
 }
 
+# environment FOLDER MODULES REQUIREMENT...: Python packages with what they need, in an environment of their own.
+environment() {
+    local folder=$tools/$1 modules=$2
+    shift 2
+    if ! "$folder/bin/python" -c "import $modules" 2>/dev/null; then
+        echo "installing $* into $folder" >&2
+        rm -rf "$folder"
+        mkdir -p "$tools"
+        python3 -m venv "$folder" >&2
+        "$folder/bin/python" -m pip install --quiet --disable-pip-version-check "$@" >&2
+    fi
+}
+
 if [ -n "${CODEAI_HUB_TEST_CLAUDE:-}" ] && [ -x "$CODEAI_HUB_TEST_CLAUDE" ]; then
     claude=$CODEAI_HUB_TEST_CLAUDE
 else
@@ -39,18 +52,12 @@ else
 fi
 printf 'export CODEAI_HUB_TEST_CODEX=%q\n' "$codex"
 
-# The reference library of the Agent Client Protocol, with what it needs, in an environment of its own; and what the
-# example of a client over WebSocket needs.
+# The reference library of the Agent Client Protocol, and what the example of a client over WebSocket needs.
 acp=0.12.1
-acp_python=${CODEAI_HUB_TEST_ACP_PYTHON:-$tools/acp-$acp/bin/python}
-if ! "$acp_python" -c 'import acp, websockets' 2>/dev/null; then
+acp_python=${CODEAI_HUB_TEST_ACP_PYTHON:-}
+if [ -z "$acp_python" ] || ! "$acp_python" -c 'import acp, websockets' 2>/dev/null; then
+    environment "acp-$acp" "acp, websockets" "agent-client-protocol==$acp" "websockets==17.4"
     acp_python=$tools/acp-$acp/bin/python
-    echo "installing agent-client-protocol==$acp into $tools/acp-$acp" >&2
-    rm -rf "$tools/acp-$acp"
-    mkdir -p "$tools"
-    python3 -m venv "$tools/acp-$acp" >&2
-    "$acp_python" -m pip install --quiet --disable-pip-version-check \
-        "agent-client-protocol==$acp" "websockets==17.4" >&2
 fi
 printf 'export CODEAI_HUB_TEST_ACP_PYTHON=%q\n' "$acp_python"
 
@@ -101,28 +108,16 @@ printf 'export CODEAI_HUB_TEST_PROMETHEUS=%q\n' "$prometheus"
 # Asks the API by its description, and brings the validator of JSON Schemas along.
 schemathesis=4.32.5
 schemathesis_bin=$tools/schemathesis-$schemathesis/bin
-if ! "$schemathesis_bin/python" -c 'import jsonschema_rs, schemathesis' 2>/dev/null; then
-    echo "installing schemathesis==$schemathesis into $tools/schemathesis-$schemathesis" >&2
-    rm -rf "$tools/schemathesis-$schemathesis"
-    mkdir -p "$tools"
-    python3 -m venv "$tools/schemathesis-$schemathesis" >&2
-    "$schemathesis_bin/python" -m pip install --quiet --disable-pip-version-check \
-        "schemathesis==$schemathesis" "jsonschema-rs==0.60.3" >&2
-fi
+environment "schemathesis-$schemathesis" "jsonschema_rs, schemathesis" \
+    "schemathesis==$schemathesis" "jsonschema-rs==0.60.3"
 printf 'export CODEAI_HUB_TEST_SCHEMATHESIS=%q\n' "$schemathesis_bin/schemathesis"
 printf 'export CODEAI_HUB_TEST_PYTHON=%q\n' "$schemathesis_bin/python"
 
 # Drives Debian's Chromium against the web client, and judges what is shown by axe-core.
 playwright=1.65.2
 web_bin=$tools/web-$playwright/bin
-if ! "$web_bin/python" -c 'import axe_playwright_python, playwright, pytest, xdist' 2>/dev/null; then
-    echo "installing playwright==$playwright into $tools/web-$playwright" >&2
-    rm -rf "$tools/web-$playwright"
-    mkdir -p "$tools"
-    python3 -m venv "$tools/web-$playwright" >&2
-    "$web_bin/python" -m pip install --quiet --disable-pip-version-check \
-        "playwright==$playwright" "pytest==9.2.0" "pytest-xdist==3.8.0" "axe-playwright-python==0.1.8" >&2
-fi
+environment "web-$playwright" "axe_playwright_python, playwright, pytest, xdist" \
+    "playwright==$playwright" "pytest==9.2.0" "pytest-xdist==3.8.0" "axe-playwright-python==0.1.8"
 printf 'export CODEAI_HUB_TEST_WEB=%q\n' "$web_bin"
 
 # Looks at the workflows of GitHub and at the Dockerfiles; what it knows of them is inside.
