@@ -54,7 +54,9 @@ let package = Package(
             name: "Search", dependencies: ["Base", "CSQLite", "JSON", "HubProtocol", "EventLoop", "EventLog"]),
         .target(
             name: "Providers",
-            dependencies: ["Base", "JSON", "HubProtocol", "EventLoop", "Processes", "Redaction"],
+            dependencies: [
+                "Base", "Digests", "JSON", "HubProtocol", "EventLoop", "Installations", "Processes", "Redaction",
+            ],
             // Links into assets, since a resource must lie within its target.
             resources: [
                 .embedInCode("Manifests/claudeCodeCli.json"), .embedInCode("Manifests/codexCli.json"),

@@ -70,6 +70,7 @@ fi
 
 say "documents"
 if have python3; then
+    scripts/build-providers.sh --check >/dev/null || fail "the list of the providers' modules: scripts/build-providers.sh"
     python3 scripts/check-docs.py || fail "documents"
     python3 scripts/describe-api.py --check || fail "the description of the API"
     python3 scripts/embed-web.py --check || fail "the embedded files"

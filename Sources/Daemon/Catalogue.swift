@@ -71,6 +71,7 @@ final class Catalogue: ProviderSource, ProviderDirectory, ArchiveSource {
     }
 
     func check(_ providerId: String, _ done: @escaping (Result<JSONObject, Failure>) -> Void) {
+        registry.reload()
         registry.check(providerId) { [self] in
             if let record = record(providerId) { done(.success(record)) } else { done(.failure(Self.gone)) }
         }

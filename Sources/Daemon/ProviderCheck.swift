@@ -6,8 +6,13 @@ import Providers
 import Redaction
 
 /// `codeai-hub-core provider-check`: what `GET /providers` answers, without a daemon: for `codeai-hub doctor`.
+/// With `--module FILE`: whether this core could use that module, for who installs or publishes one.
 enum ProviderCheck {
     static func run(_ arguments: [String], environment: [String: String]) throws(StartError) -> Int32 {
+        if arguments.first == "--module" {
+            guard arguments.count == 2 else { throw StartError("--module needs a file.", exitCode: .usage) }
+            return try checkModule(arguments[1])
+        }
         let home = try Home(environment: environment)
         var parsed = try Arguments(arguments)
         // Nothing is written here: no defaults, no file brought up to date.
@@ -35,6 +40,17 @@ enum ProviderCheck {
         loop.run()
         print(
             JSON.object(["providers": .array(catalogue.records), "problems": .array(catalogue.problems)]).description)
+        return 0
+    }
+
+    private static func checkModule(_ path: String) throws(StartError) -> Int32 {
+        let module: ProviderManifest
+        do throws(ManifestError) {
+            module = try ProviderManifest(module: path, core: Version.current)
+        } catch {
+            throw StartError("\(error)", exitCode: .configuration)
+        }
+        print(JSON.object(module.identity).description)
         return 0
     }
 }

@@ -225,6 +225,7 @@ struct Settings {
             hubHome: home.path, program: ownProgram(), environment: environment, owner: home.path)
         surroundings.installSeconds = configuration.limits.installSeconds
         surroundings.redactor = redactor
+        surroundings.coreVersion = Version.current
         return surroundings
     }
 

@@ -102,6 +102,46 @@ import Testing
         #expect(try daemon.http("GET", "/api/v1/providers/mine").status == 404)
     }
 
+    @Test func aModuleIsForNewSessionsAndTheRunningOnesGoOnAsTheyWere() throws {
+        let daemon = try TestDaemon.running()
+        let client = try daemon.client("watcher")
+        func install(_ version: String, _ more: String = "") throws {
+            let text =
+                #"{"id":"mine","moduleVersion":"\#(version)","minimumCore":"0.1.0","name":"Mine \#(version)","adapter":"acp","#
+                + #""command":["${self}"],"arguments":["echo-agent"],"environment":{"MODULE":"\#(version)"}\#(more)}"#
+            try daemon.folder.layModule("mine", version, text)
+            try daemon.folder.nameModule("mine", version)
+        }
+        func module() throws -> JSON? { try daemon.call("POST", "/providers/mine/check")["module"] }
+        func modulesInUse() throws -> [String] {
+            try daemon.children.compactMap { try environment(of: $0.pid)["MODULE"] }.sorted()
+        }
+        try install("1.0.0")
+        _ = try client.frame(within: .seconds(60)) { $0.type == "provider:update" && $0["payload"]?["id"] == "mine" }
+        #expect(try module() == ["version": "1.0.0", "source": "installed"])
+        let old = try daemon.newSession("mine")
+        #expect(agentText(try daemon.turn("hello", in: old)).contains("hello"))
+
+        // Asked for, it is looked at once.
+        try install("1.1.0")
+        #expect(try module() == ["version": "1.1.0", "source": "installed"])
+        #expect(agentText(try daemon.turn("still here", in: old)).contains("still here"))
+        #expect(try modulesInUse() == ["1.0.0"])
+        let new = try daemon.newSession("mine")
+        #expect(agentText(try daemon.turn("hello", in: new)).contains("hello"))
+        #expect(try modulesInUse() == ["1.0.0", "1.1.0"])
+
+        try daemon.folder.write("hub/providers/mine/module.json", #"{"name":"Really mine"}"#)
+        #expect(try module() == ["version": "1.1.0", "source": "person", "over": "installed"])
+        // One that can't be used is shown, and takes nothing away.
+        try install("1.2.0", #","spoons":1"#)
+        let problem = try #require(try module()?["problem"])
+        #expect(problem["key"] == "spoons" && problem["reason"] == "is not known")
+        #expect(try daemon.call("GET", "/providers")["problems"]?[0] == problem)
+        #expect(agentText(try daemon.turn("hello", in: try daemon.newSession("mine"))).contains("hello"))
+        #expect(try daemon.call("GET", "/providers/echo")["module"]?["source"] == "bundled")
+    }
+
     /// Each gets its own, as the kernel shows it: what one may know, no other does.
     @Test func noProcessHasASecretOfAnotherProvider() throws {
         let secrets = [

@@ -3,6 +3,7 @@ import Foundation
 import HubProtocol
 import JSON
 import TestSupport
+import Testing
 
 @testable import Providers
 
@@ -31,6 +32,7 @@ final class RegistryFixture {
             hubHome: self.folder.path + "/hub", program: "/opt/hub/codeai-hub-core", environment: variables,
             owner: "test-\(self.folder.path)")
         surroundings.installSeconds = installSeconds
+        surroundings.coreVersion = "0.1.0"
         registry = ProviderRegistry(surroundings: surroundings, overrides: overrides, loop: loop)
         registry.onChange = { [weak self] in self?.changes.append($0) }
         registry.onRemoval = { [weak self] in self?.removals.append($0) }
@@ -67,6 +69,31 @@ final class RegistryFixture {
     func modulePath(_ id: String) -> String { hub + "/providers/\(id)/module.json" }
 
     func module(_ id: String, _ text: String) throws { try folder.write("hub/providers/\(id)/module.json", text) }
+
+    // MARK: Installed modules
+
+    /// A bundled manifest with some members replaced; null removes one.
+    func bundled(_ id: String, _ changes: JSONObject) throws -> JSONObject {
+        let bytes = try #require(BundledManifests.all.first { $0.id == id }).bytes
+        var object = try #require(try JSON.parse(bytes).objectValue)
+        for (key, value) in changes { object[key] = value.isNull ? nil : value }
+        return object
+    }
+
+    func moduleFolder(_ id: String, _ version: String) -> String { "\(hub)/providers/\(id)/modules/\(version)" }
+
+    func lay(_ id: String, _ version: String, _ text: String) throws { try folder.layModule(id, version, text) }
+
+    /// Says which module is installed; nil for none.
+    func name(_ id: String, _ version: String?) throws { try folder.nameModule(id, version) }
+
+    /// Both, of a bundled manifest with some members replaced.
+    func installModule(_ id: String, _ version: String, _ changes: JSONObject = [:]) throws {
+        var object = try bundled(id, changes)
+        if changes["moduleVersion"] == nil { object["moduleVersion"] = JSON(version) }
+        try lay(id, version, JSON.object(object).description)
+        try name(id, version)
+    }
 
     func exists(_ path: String) -> Bool { FileManager.default.fileExists(atPath: path) }
 

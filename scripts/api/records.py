@@ -291,6 +291,10 @@ defs["ProviderRecord"] = obj({
         "versions": yes_no("Whether it can install a certain version")})),
     "install?": obj({"recipe": text(), "version?": text(), "installedAt": TIME}),
     "operation?": ref("Operation"), "manifestProblem?": ref("ManifestProblem"),
+    "module": obj({
+        "version?": text("Of the manifest"), "source": one_of("bundled", "installed", "person"),
+        "over?": note(one_of("bundled", "installed"), "What the person's own file changes"),
+        "problem?": note(ref("ManifestProblem"), "Why the installed module isn't in force")}, "The manifest in force"),
 }, "A provider as it is now")
 
 defs["Core"] = obj({

@@ -1,3 +1,4 @@
+import Installations
 import JSON
 
 /// Takes an object's members one by one, and says in the end which of them nobody took.
@@ -52,6 +53,15 @@ struct ManifestReader {
         guard let text = value.stringValue else { throw error(key, "must be a string") }
         guard !text.utf8.contains(0) else { throw error(key, "must not contain NUL") }
         return text
+    }
+
+    /// A semantic version.
+    mutating func version(_ key: String) throws(ManifestError) -> Version? {
+        guard let text = try string(key) else { return nil }
+        guard let version = Version(text) else {
+            throw error(key, "must be a version as semver.org has them, for example 1.2.0")
+        }
+        return version
     }
 
     mutating func bool(_ key: String) throws(ManifestError) -> Bool? {

@@ -38,6 +38,24 @@ enum ProviderFiles {
         }
     }
 
+    /// The same, of a file that has a JSON object.
+    static func readTrustedObject(_ path: String) throws(ManifestError) -> JSONObject? {
+        guard let bytes = try readTrusted(path) else { return nil }
+        return try object(bytes, path)
+    }
+
+    /// - Parameter path: for the error.
+    static func object(_ bytes: [UInt8], _ path: String) throws(ManifestError) -> JSONObject {
+        let json: JSON
+        do throws(JSONError) {
+            json = try JSON.parse(bytes)
+        } catch {
+            throw ManifestError(path: path, reason: "\(error)")
+        }
+        guard let object = json.objectValue else { throw ManifestError(path: path, reason: "must be an object") }
+        return object
+    }
+
     /// Why the folder of a trusted file can't be trusted itself; nil when it can.
     static func problem(withFolder path: String) -> String? {
         var information = stat()

@@ -1,3 +1,4 @@
+package import Installations
 package import JSON
 
 extension ProviderManifest {
@@ -7,8 +8,15 @@ extension ProviderManifest {
     private static let inLogin = common.union(["command"])
 
     /// Reads and checks a manifest. Members that it doesn't know are errors: a misspelt one would do nothing.
-    package init(_ json: JSON, path: String) throws(ManifestError) {
+    /// - Parameter core: the version of this core; nil where it doesn't matter.
+    package init(_ json: JSON, path: String, core: Installations.Version? = nil) throws(ManifestError) {
         var reader = try ManifestReader(json, path: path, key: "")
+        moduleVersion = try reader.version("moduleVersion")
+        minimumCore = try reader.version("minimumCore")
+        // First of all: a manifest for a later core may have members and adapters that this one doesn't know.
+        if let minimumCore, let core, core < minimumCore {
+            throw reader.error("minimumCore", "is \(minimumCore), this core is \(core): codeai-hub update")
+        }
         id = try reader.required("id", reader.string("id"))
         guard ProviderManifest.isValidIdentifier(id) else {
             throw reader.error("id", "only letters, digits, '.', '_' and '-', at most 64")

@@ -1,7 +1,8 @@
+package import Installations
 package import JSON
 
-/// What a provider is and how it is run: bundled, overridable by `providers/<id>/module.json` in the hub's home.
-/// Every member is described in doc/providers.md.
+/// What a provider is and how it is run: bundled, installed as a module of its own, overridable by
+/// `providers/<id>/module.json` in the hub's home. Every member is described in doc/providers.md.
 package struct ProviderManifest: Equatable, Sendable {
     package struct Version: Equatable, Sendable {
         /// What the program is called with to print its version.
@@ -47,6 +48,10 @@ package struct ProviderManifest: Equatable, Sendable {
     }
 
     package var id: String
+    /// Of the manifest, not of the program; nil where a person's own names none.
+    package var moduleVersion: Installations.Version?
+    /// The oldest core that can use it.
+    package var minimumCore: Installations.Version?
     package var name: String
     package var summary: String
     /// One of `adapters`.
@@ -94,7 +99,7 @@ package struct ProviderLimits: Equatable, Sendable {
 }
 
 /// What is wrong with a manifest, and where.
-package struct ManifestError: Error, Equatable, CustomStringConvertible, Sendable {
+package struct ManifestError: Error, Hashable, CustomStringConvertible, Sendable {
     /// The file, or `bundled <id>`.
     package var path: String
     /// The offending member, for example `version.minimum`; empty when it is the whole.

@@ -1,4 +1,5 @@
 import Base
+import Installations
 package import JSON
 import Processes
 
@@ -34,8 +35,21 @@ extension ProviderRegistry {
         record["installRecipes"] = .array(manifest.install.map { recipe in recipeJSON(recipe) })
         record["install"] = InstalledVersions(folder: folder(of: manifest.id)).description.map { .object($0) }
         record["operation"] = (installations[manifest.id]?.json ?? outcomes[manifest.id]).map { .object($0) }
-        record["manifestProblem"] = store.problems[manifest.id]?.json
+        record["manifestProblem"] = store.problem(withOwn: manifest.id)?.json
+        record["module"] = .object(module(manifest))
         return record
+    }
+
+    /// Which manifest is in force.
+    private func module(_ manifest: ProviderManifest) -> JSONObject {
+        var module: JSONObject = [:]
+        module["version"] = manifest.moduleVersion.map { JSON($0.description) }
+        if let origin = store.origins[manifest.id] {
+            module["source"] = JSON(origin.source.rawValue)
+            module["over"] = origin.over.map { JSON($0.rawValue) }
+        }
+        module["problem"] = store.problem(withInstalled: manifest.id)?.json
+        return module
     }
 
     package var records: [JSONObject] { manifests.compactMap { record($0.id) } }

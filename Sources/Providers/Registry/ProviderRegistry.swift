@@ -1,6 +1,7 @@
 import Base
 package import EventLoop
 package import HubProtocol
+import Installations
 import JSON
 import Processes
 package import Redaction
@@ -24,6 +25,8 @@ package final class ProviderRegistry {
         package var installSeconds = 1800.0
         /// Keeps secrets out of what installations and version probes print.
         package var redactor = Redactor()
+        /// This core's version, which modules may ask for; nil where that doesn't matter.
+        package var coreVersion: String?
 
         package init(hubHome: String, program: String, environment: [String: String], owner: String) {
             self.hubHome = hubHome
@@ -42,7 +45,7 @@ package final class ProviderRegistry {
     /// The manifests in force, with what the configuration and the toggles say.
     package internal(set) var manifests: [ProviderManifest] = []
     /// Manifests that could not be used; an earlier state of the file or the bundled one stands in where there is one.
-    package var problems: [ManifestError] { store.problems.sorted { $0.key < $1.key }.map(\.value) }
+    package var problems: [ManifestError] { store.problems.map(\.error) }
     /// Called when what is known about a provider has changed.
     package var onChange: (_ providerId: String) -> Void = { _ in }
     /// Called when there is a provider no longer.
@@ -77,7 +80,7 @@ package final class ProviderRegistry {
         self.surroundings = surroundings
         self.loop = loop
         self.overrides = overrides
-        store = ManifestStore(folder: "\(surroundings.hubHome)/providers")
+        store = ManifestStore(home: surroundings.hubHome, core: surroundings.coreVersion.flatMap { Version($0) })
         toggles = ProviderToggles(path: "\(surroundings.hubHome)/core/state.json")
         manifests = effectiveManifests()
         for manifest in manifests { probes[manifest.id] = Probe(executable: executable(of: manifest)) }
@@ -94,7 +97,7 @@ package final class ProviderRegistry {
     /// they were started.
     package func reload(overrides: [String: ProviderOverride]? = nil) {
         if let overrides { self.overrides = overrides }
-        let problemsBefore = store.problems
+        let (problemsBefore, originsBefore) = (Set(store.problems), store.origins)
         let hasChanged = store.refresh(isInUse: isInUse)
         guard hasChanged || overrides != nil else { return }
         let before = manifests
@@ -111,11 +114,14 @@ package final class ProviderRegistry {
             watched[manifest.id] = nil
             onRemoval(manifest.id)
         }
-        for (id, problem) in store.problems where problemsBefore[id] != problem {
-            onProblem(problem)
-            if manifest(id) != nil { onChange(id) }
+        let problems = Set(store.problems)
+        for problem in problems.subtracting(problemsBefore) { onProblem(problem.error) }
+        for manifest in before where manifests.contains(manifest) {
+            let isTold =
+                store.origins[manifest.id] == originsBefore[manifest.id]
+                && !problems.symmetricDifference(problemsBefore).contains { $0.id == manifest.id }
+            if !isTold { onChange(manifest.id) }
         }
-        for id in problemsBefore.keys where store.problems[id] == nil && manifest(id) != nil { onChange(id) }
     }
 
     private func effectiveManifests() -> [ProviderManifest] {

@@ -153,6 +153,7 @@ enum ProviderCommands {
             record[key]?.stringValue.map { "\(words) \($0)" }
         }
         line("version", version(record) + (bounds.isEmpty ? "" : " (\(bounds.joined(separator: ", ")))"))
+        line("module", module(record["module"]))
         line("program", record["executable"]?.stringValue)
         line("login", login(record))
         line("models", list(record["models"]))
@@ -170,8 +171,21 @@ enum ProviderCommands {
         line("installed", record["install"]?["installedAt"]?.stringValue)
         line("problem", record["problem"]?.stringValue)
         line("manifest", record["manifestProblem"]?["reason"]?.stringValue)
+        line("module", record["module"]?["problem"]?["reason"]?.stringValue)
         if let error = record["operation"]?["error"]?["message"]?.stringValue { line("last install", error) }
         output.print(text)
+    }
+
+    /// Which manifest is in force.
+    private static func module(_ module: JSON?) -> String {
+        let version = module?["version"]?.stringValue ?? ""
+        switch module?["source"]?.stringValue {
+        case "bundled": return "\(version) (as the core has it inside)"
+        case "installed": return "\(version) (installed by itself)"
+        case "person" where module?["over"] != nil: return "your own, over \(version)"
+        case "person": return "your own"
+        default: return version
+        }
     }
 
     private static func list(_ value: JSON?) -> String {

@@ -98,6 +98,7 @@ export function providerCard(id) {
     const found = [];
     const add = (kind, text, ...more) => found.push(h("div", { class: `notice ${kind}` }, icon(kind === "danger" ? "error" : "warning"), h("span", { class: "notice-text" }, text), ...more));
     if (now.manifestProblem) add("danger", `${clipped(now.manifestProblem.path, 300)} ${clipped(now.manifestProblem.key, 100)}: ${clipped(now.manifestProblem.reason, 500)}`);
+    if (now.module?.problem) add("danger", t("views.module.problem", { reason: clipped(`${now.module.problem.path} ${now.module.problem.key}: ${now.module.problem.reason}`, 800) }));
     const known = !now.enabled || !now.installed || now.authenticated === false;
     if (now.enabled && !now.installed && now.installRecipes.length && now.installRecipes.every((recipe) => recipe.missing.length)) {
       add("warn", t("views.provider.requirements", { list: [...new Set(now.installRecipes.flatMap((recipe) => recipe.missing))].join(", ") }));
@@ -167,6 +168,7 @@ export function providerCard(id) {
     const can = Object.entries(current.capabilities ?? {}).filter(([, isThere]) => isThere === true).map(([name]) => (has(`views.can.${name}`) ? t(`views.can.${name}`) : name));
     replace(facts,
       fact("id", code(current.id)), fact("version", current.version && clipped(current.version, 80)),
+      fact("module", current.module && moduleText(current.module)),
       fact("tested", current.testedVersion && t("views.fact.testedText", { tested: current.testedVersion, minimum: current.minimumVersion ?? "—" })),
       fact("program", code(current.executable)),
       fact("install", current.install && t("views.fact.installText", { recipe: current.install.recipe, time: formatTime(current.install.installedAt) })),
@@ -181,6 +183,12 @@ export function providerCard(id) {
       for (const end of effects) end();
     },
   };
+}
+
+/** Which manifest is in force. */
+function moduleText(module) {
+  const name = module.over ? "personOver" : module.source;
+  return t(`views.module.${name}`, { version: clipped(module.version ?? "—", 40) });
 }
 
 function isRunning(operation) {
