@@ -47,8 +47,8 @@ struct Arguments: Equatable {
                                                  the login of a provider's vendor, in this terminal
                codeai-hub-core provider-check [--config PATH]
                                                  what is installed and logged in, as JSON
-               codeai-hub-core provider-check --module FILE
-                                                 whether this core can use a provider module
+               codeai-hub-core provider-check --module FILE | --modules
+                                                 whether this core can use a provider's module; those it has
 
         Without arguments it runs in the foreground and logs JSON lines to stderr.
 

@@ -6,7 +6,8 @@ import Providers
 import Redaction
 
 /// `codeai-hub-core provider-check`: what `GET /providers` answers, without a daemon: for `codeai-hub doctor`.
-/// With `--module FILE`: whether this core could use that module, for who installs or publishes one.
+/// With `--module FILE`: whether this core could use that module; with `--modules`: which ones it has in force. That is for
+/// whoever installs or publishes one.
 enum ProviderCheck {
     static func run(_ arguments: [String], environment: [String: String]) throws(StartError) -> Int32 {
         if arguments.first == "--module" {
@@ -14,6 +15,11 @@ enum ProviderCheck {
             return try checkModule(arguments[1])
         }
         let home = try Home(environment: environment)
+        if arguments == ["--modules"] {
+            let modules = ManifestStore.modules(home: home.path, core: Version.current)
+            print(JSON.object(["core": JSON(Version.current), "modules": .object(modules)]).description)
+            return 0
+        }
         var parsed = try Arguments(arguments)
         // Nothing is written here: no defaults, no file brought up to date.
         parsed.action = .checkConfiguration

@@ -1,6 +1,6 @@
 import Base
 import Digests
-package import JSON
+import JSON
 
 extension TemporaryFolder {
     /// Lays down a provider module in the home `hub`, as an installation does; nothing uses it yet.

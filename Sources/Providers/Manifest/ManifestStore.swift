@@ -1,13 +1,13 @@
 import HubProtocol
 import Installations
-import JSON
+package import JSON
 
 /// The manifests in force. Of each provider that is the bundled one or an installed module, whichever is newer, and over
 /// it what the person's own `module.json` says.
 ///
 /// What is wrong with a file is a problem that is shown, never a reason to lose a provider that works: the last good
 /// state of the file stays, and before there was one what is below it stands in.
-struct ManifestStore {
+package struct ManifestStore {
     /// Where a manifest is from.
     struct Origin: Equatable {
         enum Source: String { case bundled, installed, person }
@@ -108,6 +108,18 @@ struct ManifestStore {
             return (bundled, .bundled)
         }
         return (module, .installed)
+    }
+
+    /// Of each provider that can have a module the version that is in force, whatever the person's own file says over it;
+    /// null where the manifest says none.
+    package static func modules(home: String, core: String) -> JSONObject {
+        let store = ManifestStore(home: home, core: Version(core))
+        var modules: JSONObject = [:]
+        for manifest in store.manifests where manifest.id != ProviderID.echo {
+            let version = store.base(of: manifest.id).flatMap { ManifestStore.version($0.object) }
+            modules[manifest.id] = version.map { JSON($0.description) } ?? .null
+        }
+        return modules
     }
 
     private static func version(_ object: JSONObject) -> Version? {

@@ -16,9 +16,12 @@ extension Doctor {
         for problem in answer["problems"]?.arrayValue ?? [] {
             let path = RequestText.plain(problem["path"])
             let key = problem["key"]?.stringValue.map { $0.isEmpty ? "" : " \($0)" } ?? ""
+            let isModule = path.contains("/modules/")
             add(
                 "providers", .problem, "\(path):\(key) \(RequestText.plain(problem["reason"]))",
-                mend: "mend that file, or remove it to have the bundled manifest")
+                mend: isModule
+                    ? "codeai-hub providers update, or providers rollback"
+                    : "mend that file, or remove it to have the manifest of the core")
         }
     }
 
