@@ -87,6 +87,11 @@ let package = Package(
         .target(name: "Backups", dependencies: ["Archives", "Base", "CLinux", "Digests", "JSON"]),
 
         .target(name: "Downloads", dependencies: ["Base", "CLinux", "COpenSSL", "Digests", "HTTP1"]),
+        .target(
+            name: "Releases",
+            dependencies: ["Base", "Digests", "Downloads", "Installations", "JSON", "Signatures"],
+            // A link into assets, since a resource must lie within its target.
+            resources: [.embedInCode("release-keys.pub")]),
 
         // Edge
         .target(name: "Server", dependencies: ["Base", "CLinux", "EventLoop", "HTTP1", "WebSocket"]),
@@ -107,7 +112,7 @@ let package = Package(
             name: "Terminal",
             dependencies: [
                 "Archives", "Backups", "Base", "CLinux", "JSON", "HubProtocol", "EventLoop", "Processes",
-                "Configuration", "Client", "EditorDoor",
+                "Configuration", "Client", "Downloads", "EditorDoor", "Installations", "Releases",
             ]),
 
         // Composition
@@ -126,8 +131,8 @@ let package = Package(
         .target(
             name: "TestSupport",
             dependencies: [
-                "Archives", "Base", "CLinux", "Configuration", "Digests", "EventLoop", "HubProtocol", "Installations",
-                "JSON",
+                "Archives", "Base", "CLinux", "COpenSSL", "Configuration", "Digests", "EventLoop", "HubProtocol",
+                "Installations", "JSON",
             ],
             path: "Tests/Support"),
         // Started by tests as a subprocess, for what would disturb other tests in their own process.
@@ -145,6 +150,9 @@ let package = Package(
         .testTarget(
             name: "ProcessesTests", dependencies: ["Processes", "EventLoop", "Base", "TestSupport", "TestPeer"]),
         .testTarget(name: "DigestsTests", dependencies: ["Digests", "Base"]),
+        .testTarget(
+            name: "ReleasesTests",
+            dependencies: ["Base", "Downloads", "Installations", "JSON", "Releases", "TestSupport"]),
         .testTarget(name: "SignaturesTests", dependencies: ["Signatures", "Base", "TestSupport"]),
         .testTarget(
             name: "DownloadsTests", dependencies: ["Downloads", "Base", "Digests", "TestSupport"]),
@@ -216,7 +224,8 @@ let package = Package(
         .testTarget(
             name: "IntegrationTests",
             dependencies: [
-                "Client", "Configuration", "HubProtocol", "JSON", "Base", "CLinux", "TestSupport",
+                "Client", "Configuration", "Digests", "HubProtocol", "Installations", "JSON", "Base", "CLinux",
+                "TestSupport",
                 // The real programs are started as subprocesses; naming them here has them built first.
                 "codeai-hub-core", "codeai-hub",
             ]),

@@ -52,7 +52,7 @@ package enum TerminalProgram {
 }
 
 /// A POSIX semaphore.
-private final class Semaphore: @unchecked Sendable {
+final class Semaphore: @unchecked Sendable {
     private let pointer = UnsafeMutablePointer<sem_t>.allocate(capacity: 1)
 
     init() {

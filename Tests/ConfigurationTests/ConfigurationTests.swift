@@ -61,6 +61,7 @@ private func compare(_ name: String, _ expected: [UInt8]) throws {
             case .text(.folder): value = "/tmp"
             case .text: value = "localhost"
             case .texts(.origin): value = ["https://example.com"]
+            case .texts(.path): value = ["/etc/example.pub"]
             case .texts: value = ["example.com"]
             case .textMap: value = ["A": "b"]
             }

@@ -27,28 +27,28 @@ enum AdministrationCommands {
     }
 
     @Sendable static func stop(_ invocation: Invocation) async throws(CommandFailure) -> ExitCode {
-        let home = try Connection.home(invocation)
-        let launcher = DaemonLauncher(home: home)
+        let isStopped = try await end(invocation)
         let output = Output(invocation)
-        guard try await hub({ () throws(HubError) in try await launcher.running() }) != nil else {
-            if invocation.isJSON { output.print(json: ["stopped": false]) } else { output.print("No daemon runs.\n") }
-            return .ok
+        if output.isJSON {
+            output.print(json: ["stopped": JSON(isStopped)])
+        } else {
+            output.print(isStopped ? "The daemon has stopped; its sessions are kept.\n" : "No daemon runs.\n")
         }
+        return .ok
+    }
+
+    /// Ends the daemon, and waits until it has let go of the home: then the next one can start at once.
+    /// - Returns: false when none ran.
+    static func end(_ invocation: Invocation) async throws(CommandFailure) -> Bool {
+        let launcher = DaemonLauncher(home: try Connection.home(invocation))
+        guard try await hub({ () throws(HubError) in try await launcher.running() }) != nil else { return false }
         let grace = try grace(invocation)
         let connection = try await Connection.open(invocation, starts: false)
         try await connection.call("POST", "/core/shutdown", .object(grace.body))
         let clock = ContinuousClock()
         let deadline = clock.now + grace.limit + .seconds(15)
         while clock.now < deadline {
-            // Until it has let go of the home, not only closed its door: then the next one can start at once.
-            if !launcher.home.isInUse {
-                if invocation.isJSON {
-                    output.print(json: ["stopped": true])
-                } else {
-                    output.print("The daemon has stopped; its sessions are kept.\n")
-                }
-                return .ok
-            }
+            if !launcher.home.isInUse { return true }
             try? await Task.sleep(for: .milliseconds(50))
         }
         throw CommandFailure(.refused, "timeout", "the daemon was told to stop, but still runs")

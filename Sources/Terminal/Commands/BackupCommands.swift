@@ -70,10 +70,7 @@ enum BackupCommands {
                 throw CommandFailure(
                     .refused, "daemon_running", "a daemon runs on \(home.path): stop it first, or say --stop")
             }
-            var stopping = invocation
-            // One document is printed, by the restore.
-            stopping.options["json"] = nil
-            _ = try await AdministrationCommands.stop(stopping)
+            _ = try await AdministrationCommands.end(invocation)
         }
         let output = Output(invocation)
         let result = try archiving { () throws(ArchiveError) in

@@ -1,0 +1,221 @@
+import Base
+import Client
+import Configuration
+import Downloads
+import EventLoop
+import Glibc
+import Installations
+import JSON
+import Releases
+
+/// One command that works on releases: what it was told, and what it tells. It has a thread of its own, since what it does
+/// blocks.
+final class ReleaseRun {
+    let invocation: Invocation
+    let home: HubHome
+    let installation: InstallationHome
+    let output: Output
+    let settings: Configuration.Updates
+    private(set) var flow: ReleaseFlow
+    private let reporter: ReleaseReporter
+    private let control: TerminalDaemonControl
+
+    private init(
+        _ invocation: Invocation, isCancelled: @escaping @Sendable () -> Bool
+    ) throws(CommandFailure) {
+        self.invocation = invocation
+        home = try Connection.home(invocation)
+        installation = InstallationHome(path: home.path)
+        output = Output(invocation)
+        settings = try ReleaseRun.settings(home)
+        reporter = ReleaseReporter(output, isQuiet: invocation.has("check"))
+        do throws(HubError) { control = try TerminalDaemonControl(home, installation) } catch {
+            throw CommandFailure(error)
+        }
+        var limits = DownloadLimits()
+        // In the background nobody waits for long.
+        if invocation.has("automatic") { limits.smallTimeout = .seconds(20) }
+        // It says no version: what is installed is nobody's business.
+        flow = ReleaseFlow(home: installation, downloader: Downloader(limits: limits, userAgent: "codeai-hub"))
+        flow.isCancelled = isCancelled
+        flow.keep = settings.keep
+        flow.watch = try ReleaseRun.watch(invocation)
+        let reporter = reporter
+        flow.report = { reporter.report($0) }
+    }
+
+    /// Runs a command's body, with Control-C as a flag.
+    static func run(
+        _ invocation: Invocation, _ body: @escaping @Sendable (ReleaseRun) throws(CommandFailure) -> ExitCode
+    ) async throws(CommandFailure) -> ExitCode {
+        let isCancelled = Lock(false)
+        let signals = try? SignalWatch { signal in
+            // Who insists leaves at once; the next command, or the next start, puts in order what that cut short.
+            if isCancelled.withLock({ was in
+                defer { was = true }
+                return was
+            }) {
+                _exit(128 + signal)
+            }
+        }
+        defer { signals?.close() }
+        let result: Result<ExitCode, CommandFailure> = await onThread {
+            do throws(CommandFailure) {
+                let run = try ReleaseRun(invocation, isCancelled: { isCancelled.withLock { $0 } })
+                defer { run.reporter.end() }
+                return .success(try body(run))
+            } catch {
+                return .failure(error)
+            }
+        }
+        return try result.get()
+    }
+
+    // MARK: What it was told
+
+    /// `updates` as the configuration's file has it. A file with mistakes is an error here: it may name the only place
+    /// that this person wants to be asked.
+    private static func settings(_ home: HubHome) throws(CommandFailure) -> Configuration.Updates {
+        do throws(ConfigurationError) {
+            let path = home.path + "/core/config.json"
+            guard let text = try ConfigurationFile(path).read() else { return Configuration().updates }
+            return try Configuration.parse(text, source: path).updates
+        } catch {
+            throw CommandFailure(error)
+        }
+    }
+
+    func request() throws(ReleaseError) -> ReleaseFlow.Request {
+        let source =
+            if let from = invocation.options["from"] {
+                try ReleaseSource(from)
+            } else {
+                try ReleaseSource(mirrors: settings.manifests)
+            }
+        let files = settings.keys + (invocation.options["key"].map { [$0] } ?? [])
+        var request = ReleaseFlow.Request(source: source, keys: try TrustedKeys(files: files))
+        request.allowsUnsigned = invocation.has("allow-unsigned")
+        request.allowsDowngrade = invocation.has("allow-downgrade")
+        return request
+    }
+
+    func version(_ option: String) throws(ReleaseError) -> Version? {
+        guard let text = invocation.options[option] else { return nil }
+        return try ReleaseRun.version(text)
+    }
+
+    static func version(_ text: String) throws(ReleaseError) -> Version {
+        guard let version = Version(text) else {
+            throw ReleaseError(.versionMissing, "\(text) is no version: 1.2.3, 1.2.3-rc.1")
+        }
+        return version
+    }
+
+    private static func watch(_ invocation: Invocation) throws(CommandFailure) -> Duration {
+        guard let text = invocation.options["watch"] else { return .seconds(10) }
+        guard let seconds = Int(text), (0...600).contains(seconds) else {
+            throw .usage("--watch takes seconds, at most ten minutes")
+        }
+        return .seconds(seconds)
+    }
+
+    /// The daemon, where it is to be restarted.
+    var daemon: (any DaemonControl)? { invocation.has("no-restart") ? nil : control }
+
+    // MARK: Doing
+
+    func carryOut(_ plan: ReleasePlan) throws(CommandFailure) -> ExitCode {
+        guard let change = plan.changes.first(where: { $0.component == .core }) else {
+            return done(ReleaseFlow.Outcome(from: nil, to: nil, isRestarted: false), ["upToDate": true])
+        }
+        let outcome = try releasing { () throws(ReleaseError) in
+            try flow.apply(change, of: plan, daemon: daemon)
+        }
+        return done(outcome, ["upToDate": false])
+    }
+
+    /// Where the person's command is looked for: in the folder that was named, else the usual one.
+    static func links(_ invocation: Invocation, _ home: InstallationHome) -> [CommandLink] {
+        guard !invocation.has("no-link") else { return [] }
+        guard let folder = invocation.options["bin-dir"] else { return [CommandLink(home)] }
+        guard !folder.hasPrefix("/") else { return [CommandLink(home, in: folder)] }
+        guard let current = getcwd(nil, 0) else { return [] }
+        defer { free(current) }
+        return [CommandLink(home, in: String(cString: current) + "/" + folder)]
+    }
+
+    /// Makes the person's command. What is in its place stays; an installation without it works, too.
+    /// - Returns: its path; nil when there is none that leads here.
+    private func linkCommand() -> String? {
+        for link in ReleaseRun.links(invocation, installation) {
+            do throws(InstallationError) {
+                if try link.make() != .taken { return link.path }
+                note("\(link.path) is something else and was left alone; the program is \(link.target)")
+            } catch {
+                note("\(error.message); the program is \(link.target)")
+            }
+        }
+        return nil
+    }
+
+    private func note(_ text: String) {
+        if !output.isJSON { output.note(text) }
+    }
+
+    /// The last words.
+    func done(_ outcome: ReleaseFlow.Outcome, _ members: JSONObject) -> ExitCode {
+        reporter.end()
+        let link = linkCommand()
+        if output.isJSON {
+            var object: JSONObject = ["event": "done"]
+            for (key, value) in members { object[key] = value }
+            object["component"] = "core"
+            object["from"] = outcome.from.map { JSON("\($0)") } ?? .null
+            object["to"] = (outcome.to ?? installation.installed()).map { JSON("\($0)") } ?? .null
+            object["restarted"] = JSON(outcome.isRestarted)
+            object["command"] = link.map { JSON($0) } ?? .null
+            output.print(json: .object(object))
+            return .ok
+        }
+        if let to = outcome.to {
+            let before = outcome.from.map { ", \($0) before" } ?? ""
+            output.print(StyledText("codeai-hub \(to) is installed\(before).\n"))
+            if outcome.isRestarted { output.print("The daemon runs as this version.\n") }
+            if let link, outcome.from == nil { output.print(StyledText("Begin with: \(link) new\n")) }
+        } else if let installed = installation.installed() {
+            output.print(StyledText("\(installed) is installed and up to date.\n"))
+        }
+        return .ok
+    }
+
+    func report(_ event: ReleaseEvent) { reporter.report(event) }
+
+    // MARK: Asking
+
+    /// What restarting would mean now.
+    var turnsSentence: String {
+        guard !invocation.has("no-restart"), let turns = control.health()?.turns else { return "" }
+        return turns == 0
+            ? " The daemon restarts." : " The daemon restarts; \(turns == 1 ? "a turn runs" : "\(turns) turns run")."
+    }
+
+    func asks(_ question: String) -> Bool {
+        reporter.end()
+        TerminalDevice.write(question + " [Y/n] ", to: STDERR_FILENO)
+        guard let answer = readLine() else { return false }
+        return ["", "y", "yes"].contains(answer.lowercased())
+    }
+}
+
+/// Runs what blocks on a thread of its own: on those of concurrency there may be only one.
+func onThread<Value: Sendable>(_ body: @escaping @Sendable () -> Value) async -> Value {
+    await withCheckedContinuation { continuation in
+        guard let loop = try? EventLoop.startThread(name: "release") else {
+            return continuation.resume(returning: body())
+        }
+        loop.submit {
+            continuation.resume(returning: body())
+            loop.stop()
+        }
+    }
+}
