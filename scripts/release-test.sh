@@ -3,7 +3,8 @@
 #
 #   scripts/release-test.sh [ARGUMENTS]     what pytest understands: -k resume, -x
 #
-# Needs the environment of scripts/install-test-tools.sh (CODEAI_HUB_TEST_WEB, which has pytest), no build. The report is
+# Needs the environment of scripts/install-test-tools.sh (CODEAI_HUB_TEST_WEB, which has pytest) and, for what runs the real programs,
+# a build or a folder with them in CODEAI_HUB_PROGRAMS. The report is
 # .build/test-results/release.xml.
 set -euo pipefail
 # shellcheck source=scripts/lib.sh
