@@ -1,3 +1,4 @@
+import Base
 import EventLog
 import EventLoop
 package import HTTP1
@@ -103,7 +104,7 @@ package final class APIHandler: HTTPHandler {
         case .otherMethods(let allowed): return otherMethod(head.method, allowed)
         case .found(let route, let parameters):
             try MediaTypes.requireAcceptable(head.headers, route.produces)
-            let isStream = head.headers["accept"]?.lowercased().contains("text/event-stream") == true
+            let isStream = head.headers["accept"]?.lowercased().contains(text: "text/event-stream") == true
             let client = ClientIdentity(
                 name: ClientIdentity.name(head.headers["user-agent"]),
                 id: "h\(request.connectionID)", transport: isStream ? "sse" : "http")

@@ -1,3 +1,4 @@
+import Base
 import EventLog
 import HTTP1
 import HubProtocol
@@ -171,7 +172,7 @@ extension APIHandler {
         guard chunks == "true" || chunks == "false" else {
             throw Failure(code: "invalid_request", message: "chunks is true or false.", details: ["field": "chunks"])
         }
-        let wantsStream = request.headers["accept"]?.lowercased().contains("text/event-stream") == true
+        let wantsStream = request.headers["accept"]?.lowercased().contains(text: "text/event-stream") == true
         if wantsStream, request.method != .head {
             return try eventStream(request, session, after: after, wantsChunks: chunks == "true")
         }

@@ -1,3 +1,5 @@
+import Base
+
 /// What a backup of a home holds.
 enum BackupLayout {
     static let manifest = "manifest.json"
@@ -17,10 +19,12 @@ enum BackupLayout {
 
     /// Files of a session: its log, and what was found damaged in it.
     static func isSessionFile(_ name: Substring) -> Bool {
-        guard let end = name.range(of: ".jsonl"), isName(name[..<end.lower]), name[..<end.lower] != "index" else {
+        guard let end = name.firstRange(ofText: ".jsonl"), isName(name[..<end.lowerBound]),
+            name[..<end.lowerBound] != "index"
+        else {
             return false
         }
-        let rest = name[end.upper...]
+        let rest = name[end.upperBound...]
         return rest.isEmpty
             || (rest.hasPrefix(".") && rest != ".part" && rest.utf8.count <= 100
                 && rest.utf8.allSatisfy { isNameByte($0) || $0 == UInt8(ascii: ".") })
@@ -42,17 +46,5 @@ enum BackupLayout {
         case 0x30...0x39, 0x41...0x5a, 0x61...0x7a, UInt8(ascii: "_"), UInt8(ascii: "-"): true
         default: false
         }
-    }
-}
-
-extension Substring {
-    /// Where a text stands first.
-    fileprivate func range(of text: String) -> (lower: Index, upper: Index)? {
-        var index = startIndex
-        while index < endIndex {
-            if self[index...].hasPrefix(text) { return (index, self.index(index, offsetBy: text.count)) }
-            index = self.index(after: index)
-        }
-        return nil
     }
 }

@@ -170,7 +170,7 @@ struct RestoreJournal {
     /// Nil when it names something that isn't a restore's to move.
     init?(_ json: JSON) {
         guard let folder = json["folder"]?.stringValue, folder.hasPrefix("backups/restore-"),
-            !folder.dropFirst("backups/".utf8.count).contains("/"), !folder.contains(".."),
+            !folder.dropFirst("backups/".utf8.count).contains("/"), !folder.contains(text: ".."),
             let entries = json["items"]?.arrayValue
         else { return nil }
         self.folder = folder

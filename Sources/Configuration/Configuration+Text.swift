@@ -1,3 +1,4 @@
+import Base
 package import JSON
 
 extension Configuration {
@@ -165,7 +166,7 @@ extension Setting {
         case .newConnections: text += " Takes effect with new connections."
         case .restart: text += " Takes effect at the next start."
         }
-        return text.replacing("`", with: "")
+        return text.replacing(text: "`", with: "")
     }
 
     fileprivate func row(key: String, default value: JSON?) -> String {
@@ -173,15 +174,6 @@ extension Setting {
             "`\(key)`", form.typeName, value.map { "`\($0)`" } ?? "", form.rangeText ?? "",
             variable.map { "`\($0.name)`" } ?? "", "`\(effect.rawValue)`", isPrivileged ? "" : "yes", summary,
         ]
-        return "| " + cells.map { $0.replacing("|", with: "\\|") }.joined(separator: " | ") + " |\n"
-    }
-}
-
-extension String {
-    /// The standard library's own comes with Foundation or the regex library only.
-    fileprivate func replacing(_ mark: Character, with text: String) -> String {
-        reduce(into: "") { result, character in
-            if character == mark { result += text } else { result.append(character) }
-        }
+        return "| " + cells.map { $0.replacing(text: "|", with: "\\|") }.joined(separator: " | ") + " |\n"
     }
 }

@@ -1,3 +1,4 @@
+import Base
 import CLinux
 import Glibc
 import JSON
@@ -41,7 +42,7 @@ enum PortHolder {
         }
         // The daemon's own answer is short and not chunked: what follows the first empty line is its body.
         let text = String(decoding: answer, as: UTF8.self)
-        guard text.hasPrefix("HTTP/1.1 200"), let end = text.firstRange(of: "\r\n\r\n") else { return nil }
+        guard text.hasPrefix("HTTP/1.1 200"), let end = text.firstRange(ofText: "\r\n\r\n") else { return nil }
         return Array(text[end.upperBound...].utf8)
     }
 }

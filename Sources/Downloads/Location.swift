@@ -31,7 +31,7 @@ package struct Location: Hashable, Sendable, CustomStringConvertible {
                 .invalidLocation,
                 "an address has characters that have to be percent-encoded: \(visible(text))")
         }
-        guard let mark = text.firstRange(of: "://"),
+        guard let mark = text.firstRange(ofText: "://"),
             let scheme = Scheme(rawValue: text[..<mark.lowerBound].lowercased())
         else {
             throw DownloadError(

@@ -53,7 +53,7 @@ struct Proxies {
 
     private static func parse(_ text: String) throws(DownloadError) -> Proxy {
         var rest = Substring(text)
-        if let mark = text.firstRange(of: "://") {
+        if let mark = text.firstRange(ofText: "://") {
             guard text[..<mark.lowerBound].lowercased() == "http" else {
                 throw wrong("only proxies with http:// are spoken to")
             }

@@ -147,7 +147,7 @@ final class TLSChannel: Channel {
         case X509_V_OK:
             let reason = TLSChannel.lastReason()
             text =
-                reason.contains("protocol")
+                reason.contains(text: "protocol")
                 ? "it speaks no TLS 1.2 or later (\(reason))"
                 : "the TLS handshake failed (\(reason)); is it an https server?"
         case X509_V_ERR_CERT_NOT_YET_VALID:

@@ -60,8 +60,8 @@ extension Directive {
             guard !text.isEmpty else { return }
             directives.append(text.lowercased() == "help" ? .help : .say(text))
         }
-        while let open = rest.range(of: "[[") {
-            guard let close = rest[open.upperBound...].range(of: "]]") else { break }
+        while let open = rest.firstRange(ofText: "[[") {
+            guard let close = rest[open.upperBound...].firstRange(ofText: "]]") else { break }
             plain(rest[..<open.lowerBound])
             directives.append(Directive(String(rest[open.upperBound..<close.lowerBound])))
             rest = rest[close.upperBound...]
@@ -187,18 +187,5 @@ extension StringProtocol {
     /// The parts between vertical bars, empty ones included.
     var fields: [String] {
         split(separator: "|" as Character, omittingEmptySubsequences: false).map { String($0) }
-    }
-}
-
-extension Substring {
-    /// Where `pattern` begins and ends for the first time. The standard library has none for plain strings.
-    func range(of pattern: StaticString) -> Range<Substring.Index>? {
-        let bytes = UnsafeBufferPointer(start: pattern.utf8Start, count: pattern.utf8CodeUnitCount)
-        var index = utf8.startIndex
-        while index < utf8.endIndex {
-            if utf8[index...].starts(with: bytes) { return index..<utf8.index(index, offsetBy: bytes.count) }
-            index = utf8.index(after: index)
-        }
-        return nil
     }
 }

@@ -115,8 +115,8 @@ final class EchoSession {
 
     /// What was said elsewhere is told before a prompt: it was acted out already.
     private static func withoutContext(_ text: String) -> String {
-        guard text.utf8.starts(with: "<conversation>".utf8), let end = Substring(text).range(of: "</conversation>\n\n"),
-            let blank = text[end.upperBound...].range(of: "\n\n")
+        guard text.utf8.starts(with: "<conversation>".utf8), let end = text.firstRange(ofText: "</conversation>\n\n"),
+            let blank = text[end.upperBound...].firstRange(ofText: "\n\n")
         else { return text }
         return String(text[blank.upperBound...])
     }

@@ -73,13 +73,3 @@ private func retryAfter(_ error: ACPError) -> Double? {
     }
     return seconds
 }
-
-extension String {
-    /// The standard library finds characters in strings, but no strings before macOS 13.
-    fileprivate func contains(text part: String) -> Bool {
-        let part = Array(part.utf8)
-        let text = Array(utf8)
-        guard !part.isEmpty, part.count <= text.count else { return part.isEmpty }
-        return (0...text.count - part.count).contains { text[$0...].starts(with: part) }
-    }
-}

@@ -1,3 +1,4 @@
+import Base
 import HubProtocol
 import JSON
 import Providers
@@ -124,7 +125,9 @@ enum ClaudeFailures {
         }
         if status == 529 || type == "overloaded_error" { return .overloaded(provider: provider, message: message) }
         let text = message.lowercased()
-        if text.contains("prompt is too long") || text.contains("context window") || text.contains("context limit") {
+        if text.contains(text: "prompt is too long") || text.contains(text: "context window")
+            || text.contains(text: "context limit")
+        {
             return .contextExhausted(provider: provider, message: message)
         }
         if let status, (400..<500).contains(status) {

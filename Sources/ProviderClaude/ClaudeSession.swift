@@ -234,10 +234,10 @@ package final class ClaudeSession: ProviderSession {
         if let startFailure { return finish(.failedToStart(startFailure)) }
         if phase == .stopping { return finish(.stopped) }
         if !conversationHasStarted, replacement == nil {
-            if errorTail.contains("No conversation found") {
+            if errorTail.contains(text: "No conversation found") {
                 replacement = .newConversation
                 emit([.error(.resumeFailed(provider: launch.name, message: errorTail.trimmedLine))])
-            } else if let newSessionId, errorTail.contains("is already in use") {
+            } else if let newSessionId, errorTail.contains(text: "is already in use") {
                 replacement = .resume(newSessionId)
             }
         }

@@ -188,8 +188,8 @@ package struct ClaudeTranscript: ArchiveReader {
     }
 
     private static func element(_ name: String, of text: String) -> String? {
-        guard let open = text.firstRange(of: "<\(name)>"),
-            let close = text[open.upperBound...].firstRange(of: "</\(name)>")
+        guard let open = text.firstRange(ofText: "<\(name)>"),
+            let close = text[open.upperBound...].firstRange(ofText: "</\(name)>")
         else { return nil }
         return String(text[open.upperBound..<close.lowerBound])
     }

@@ -1,3 +1,4 @@
+import Base
 import JSON
 import Providers
 
@@ -119,13 +120,13 @@ enum RolloutItems {
             return (inner, json["metadata"]?["exit_code"]?.intValue)
         }
         for mark in ["Process exited with code ", "Exit code: "] {
-            guard let range = text.prefix(512).firstRange(of: mark) else { continue }
+            guard let range = text.prefix(512).firstRange(ofText: mark) else { continue }
             let digits = text[range.upperBound...].prefix { $0.isASCII && ($0.isNumber || $0 == "-") }
-            let body = text.firstRange(of: "\nOutput:\n").map { String(text[$0.upperBound...]) } ?? text
+            let body = text.firstRange(ofText: "\nOutput:\n").map { String(text[$0.upperBound...]) } ?? text
             return (body, Int(digits))
         }
         // It goes on in the background.
-        if text.hasPrefix("Chunk ID:"), let start = text.prefix(512).firstRange(of: "\nOutput:\n") {
+        if text.hasPrefix("Chunk ID:"), let start = text.prefix(512).firstRange(ofText: "\nOutput:\n") {
             return (String(text[start.upperBound...]), nil)
         }
         return (text, nil)

@@ -1,3 +1,4 @@
+import Base
 import EventLog
 import HubProtocol
 import JSON
@@ -68,7 +69,7 @@ struct CarriedContext: Equatable {
         note += "without you. It is done already: don't do it again, go on from there."
         if omitted > 0 { note += " \(omitted) earlier turns are left out for want of room." }
         if shortened > 0 { note += " Long tool results of \(shortened) turns are cut." }
-        let body = parts.reversed().joined(separator: "\n").replacing("</conversation", with: "<\\/conversation")
+        let body = parts.reversed().joined(separator: "\n").replacing(text: "</conversation", with: "<\\/conversation")
         text = "<conversation>\n\(note)\n\n\(body)</conversation>\n\nNow the person says to you:"
     }
 }

@@ -1,3 +1,5 @@
+import Base
+
 /// What manifests write as `${name}`, and what stands for it in the end.
 ///
 /// Besides our own names there are variables of the environment that the provider gets: `${NAME}`, or
@@ -50,10 +52,10 @@ struct Placeholders: Sendable {
     private static func parts(of text: String) -> [Part] {
         var parts: [Part] = []
         var rest = text[...]
-        while let open = rest.firstRange(of: "${"), let close = closing(rest[open.upperBound...]) {
+        while let open = rest.firstRange(ofText: "${"), let close = closing(rest[open.upperBound...]) {
             parts.append(.text(String(rest[..<open.lowerBound])))
             let body = rest[open.upperBound..<close]
-            if let mark = body.firstRange(of: ":-") {
+            if let mark = body.firstRange(ofText: ":-") {
                 parts.append(.name(String(body[..<mark.lowerBound]), otherwise: String(body[mark.upperBound...])))
             } else {
                 parts.append(.name(String(body), otherwise: nil))

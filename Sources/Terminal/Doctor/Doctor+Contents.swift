@@ -16,7 +16,7 @@ extension Doctor {
         for problem in answer["problems"]?.arrayValue ?? [] {
             let path = RequestText.plain(problem["path"])
             let key = problem["key"]?.stringValue.map { $0.isEmpty ? "" : " \($0)" } ?? ""
-            let isModule = path.contains("/modules/")
+            let isModule = path.contains(text: "/modules/")
             add(
                 "providers", .problem, "\(path):\(key) \(RequestText.plain(problem["reason"]))",
                 mend: isModule
@@ -161,7 +161,7 @@ extension Doctor {
     mutating func examineTerminal() {
         let locale = ["LC_ALL", "LC_CTYPE", "LANG"].compactMap(environmentVariable).first { !$0.isEmpty } ?? ""
         let name = environmentVariable("TERM") ?? ""
-        if !locale.uppercased().contains("UTF-8"), !locale.uppercased().contains("UTF8") {
+        if !locale.uppercased().contains(text: "UTF-8"), !locale.uppercased().contains(text: "UTF8") {
             add(
                 "terminal", .warning,
                 locale.isEmpty ? "no locale is set: agents may garble letters" : "the locale \(locale) is not UTF-8",

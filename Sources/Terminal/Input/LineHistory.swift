@@ -1,3 +1,5 @@
+import Base
+
 /// The lines that were sent before, the newest last, and a place among them. Pure; `HistoryFile` keeps them.
 struct LineHistory: Equatable {
     private var lines: [String]
@@ -58,7 +60,7 @@ struct LineHistory: Equatable {
         let query = query.lowercased()
         var at = start
         while lines.indices.contains(at) {
-            if lines[at].lowercased().contains(query) { return at }
+            if lines[at].lowercased().contains(text: query) { return at }
             at += step
         }
         return nil

@@ -1,3 +1,5 @@
+import Base
+
 /// What can stand where the person writes: commands, their arguments, providers to address, files. Pure.
 struct Completer {
     var models: [String] = []
@@ -52,7 +54,7 @@ struct Completer {
         let found = offered.filter { word, help in
             word.lowercased().hasPrefix(wanted)
                 || !wanted.isEmpty && command.completes == .sessions
-                    && help.lowercased().contains(wanted)
+                    && help.lowercased().contains(text: wanted)
         }
         if command.completes == .file { return paths(String(rest), start: start, mark: "") }
         guard !found.isEmpty, found.map(\.0) != [String(rest)] else { return nil }

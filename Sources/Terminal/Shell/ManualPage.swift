@@ -1,3 +1,4 @@
+import Base
 import Client
 import Configuration
 
@@ -164,7 +165,7 @@ struct ManualPage {
                 let section = key.path[0]
                 if section != last { roff.subsection(section) }
                 last = section
-                var words = key.summary.replacing("`", with: "")
+                var words = key.summary.replacing(text: "`", with: "")
                 if let value = key.defaultValue { words += " Default: \(value)." }
                 if let variable = key.variable { words += " Environment: \(variable)." }
                 switch key.effect {
@@ -225,7 +226,7 @@ struct Roff {
 
     /// An argument of a macro.
     private static func quoted(_ text: String) -> String {
-        "\"" + escaped(text).replacing("\"", with: "\\(dq") + "\""
+        "\"" + escaped(text).replacing(text: "\"", with: "\\(dq") + "\""
     }
 
     /// Nothing in it is taken for a macro, and a dash stays the one that is typed.

@@ -1,3 +1,5 @@
+import Base
+
 /// How a piece of text looks.
 struct Style: OptionSet, Hashable, Sendable {
     let rawValue: UInt32
@@ -51,7 +53,8 @@ enum ColourDepth: Int, Comparable, Sendable {
         if term.isEmpty || term == "dumb" { return .off }
         if refused || !(environment("NO_COLOR") ?? "").isEmpty || term.hasPrefix("vt") { return .attributes }
         let more = environment("COLORTERM") ?? ""
-        return term.contains("256color") || term.contains("direct") || ["truecolor", "24bit"].contains(more)
+        return term.contains(text: "256color") || term.contains(text: "direct")
+            || ["truecolor", "24bit"].contains(more)
             ? .many : .sixteen
     }
 }
