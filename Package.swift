@@ -9,13 +9,14 @@ let package = Package(
     products: [
         .executable(name: "codeai-hub-core", targets: ["codeai-hub-core"]),
         .executable(name: "codeai-hub", targets: ["codeai-hub"]),
+        .executable(name: "codeai-hub-release", targets: ["codeai-hub-release"]),
         .library(name: "CodeAIHubClient", targets: ["Client"]),
         // For the packages in Benchmarks/ and Fuzz/, which reach below the client library.
         .library(
             name: "CoreInternals",
             targets: [
-                "Base", "JSON", "EventLoop", "HTTP1", "WebSocket", "HubProtocol", "ACPMessages", "EventLog", "API",
-                "Server",
+                "Archives", "Base", "JSON", "EventLoop", "HTTP1", "WebSocket", "HubProtocol", "ACPMessages", "EventLog",
+                "API", "Server",
                 "ProviderClaude", "ProviderCodex", "ProviderACP", "Providers", "Search", "Sessions",
                 "Configuration",
             ]),
@@ -126,6 +127,7 @@ let package = Package(
             ]),
         .executableTarget(name: "codeai-hub-core", dependencies: ["Daemon"]),
         .executableTarget(name: "codeai-hub", dependencies: ["Terminal"]),
+        .executableTarget(name: "codeai-hub-release", dependencies: ["CLinux", "Daemon", "Terminal"]),
 
         // Tests
         .target(
@@ -254,4 +256,15 @@ for target in package.targets where !cTargets.contains(target.name) {
         // A warning is a defect nobody has looked at yet.
         .treatAllWarnings(as: .error),
     ]
+}
+
+// scripts/build-core.sh: a small program, which is fast where it matters. Not by a setting that always holds, since a package
+// with compiler flags of its own can't be depended on by its address.
+if Context.environment["CODEAI_HUB_RELEASE"] != nil {
+    let hot: Set = [
+        "Base", "JSON", "EventLoop", "HTTP1", "WebSocket", "HubProtocol", "EventLog", "Sessions", "Server", "API",
+    ]
+    for target in package.targets where !cTargets.contains(target.name) && !hot.contains(target.name) {
+        target.swiftSettings?.append(.unsafeFlags(["-Osize"]))
+    }
 }

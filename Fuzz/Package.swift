@@ -8,7 +8,7 @@ import PackageDescription
 // and a few small seeds in Corpus/<target>.
 let targets = [
     "FuzzHTTPRequest", "FuzzWebSocketFrames", "FuzzInflate", "FuzzACPAgent", "FuzzClaudeDecoder",
-    "FuzzClaudeTranscript", "FuzzCodexDecoder", "FuzzCodexRollout", "FuzzLogReader", "FuzzJSON",
+    "FuzzClaudeTranscript", "FuzzCodexDecoder", "FuzzCodexRollout", "FuzzLogReader", "FuzzJSON", "FuzzTar",
 ]
 
 // What is tested has package access. SwiftPM names a package after its folder, so that the name these targets have to

@@ -45,6 +45,8 @@ find_missing() {
         need python3-venv python3 -c 'import venv, ensurepip'
         need python3-pip python3 -m pip --version
         need util-linux have setpriv
+        need util-linux have unshare
+        need binutils have strip
         need procps have ps
         need shellcheck have shellcheck
         # Other programs' opinion of signatures and TLS.

@@ -17,6 +17,7 @@ case ${1:-} in
 esac
 
 results=$root/.build/test-results
+release=$results/release
 passed=0 failed=0 broken=()
 
 # What a step prints is kept beside its result, so that the end of the run can tell what went wrong in it.
@@ -97,15 +98,15 @@ finish() {
 
 # What is only built, or built to be run later: one after the other, each with its output and its status in files.
 builds() {
-    # As the programs are shipped: with optimisation the compiler sees other modules' members, and so other mistakes.
-    build "release build" swift build -c release --scratch-path .build/release-check --product codeai-hub-core
-    build "release build of the tool" swift build -c release --scratch-path .build/release-check --product codeai-hub
+    # As the program is shipped: with optimisation the compiler sees other modules' members, and so other mistakes.
+    build "release build" scripts/build-core.sh --output "$release"
     # A package of its own, which nothing else here would build: only so does it keep up with what it measures.
     build "benchmarks build" swift build --package-path Benchmarks
     # As others use the client library: nothing but its public interface.
     build "client example build" swift build --package-path doc/examples/swift --scratch-path .build/client-example
     $quick && return
     build "fuzzing build" scripts/fuzz.sh --build
+    build "reproducible build" scripts/build-core.sh --output "$release" --no-build --check-reproducible
     # Its objects differ from the plain build's: a folder of its own keeps both warm.
     build "build with AddressSanitizer" swift build --build-tests --sanitize address --scratch-path .build/asan
 }
@@ -136,7 +137,7 @@ install_tools() {
 
 scripts/setup.sh --test
 mkdir -p "$results"
-rm -f "$results"/beside-*
+rm -rf "$results"/beside-* "$release"
 step "test tools" install_tools
 step "lint" scripts/lint.sh
 step "build" swift build --build-tests --explicit-target-dependency-import-check error
@@ -169,12 +170,13 @@ step "the daemon does what is described" scripts/schemathesis.sh
 script_tests "release tests" scripts/release-test.sh release.xml
 script_tests "web tests" scripts/web-test.sh web.xml
 step "release build" built "release build"
-step "release build of the tool" built "release build of the tool"
+step "the release where nothing else is" scripts/release/check-alone.sh "$release"/codeai-hub-core-*[0-9].tar.bz2
 step "benchmarks build" built "benchmarks build"
 step "client example build" built "client example build"
 if ! $quick; then
     # Always the same inputs: a change is judged by what it changed. New ones are looked for by scripts/fuzz.sh itself.
     step "fuzzing build" built "fuzzing build"
+    step "reproducible build" built "reproducible build"
     step "fuzzing" scripts/fuzz.sh --runs "${FUZZ_RUNS:-8000}" --seed 1
     step "build with AddressSanitizer" built "build with AddressSanitizer"
     # Leaks are counted by the integration tests on the real daemon; LeakSanitizer would report the Swift runtime's own

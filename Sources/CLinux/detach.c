@@ -8,14 +8,26 @@
 #include <unistd.h>
 
 // Between fork and exec only calls that are safe in a copy of a threaded process.
+
+// What is read from it is at its end, what is written to it is lost: /dev/null, or, where there is no /dev, a pipe that
+// has lost its other end.
+static int nothing(int kept) {
+    int null = open("/dev/null", O_RDWR);
+    int ends[2];
+    if (null >= 0 || pipe(ends) != 0) return null;
+    close(ends[1 - kept]);
+    return ends[kept];
+}
+
 static int become(const char *log) {
     setsid();
     if (chdir("/") != 0) return errno;
-    int null = open("/dev/null", O_RDWR);
-    if (null < 0) return errno;
-    int out = open(log, O_WRONLY | O_CREAT | O_APPEND | O_NOFOLLOW | O_CLOEXEC, 0600);
-    if (dup2(null, 0) < 0 || dup2(null, 1) < 0 || dup2(out < 0 ? null : out, 2) < 0) return errno;
-    if (null > 2) close(null);
+    int in = nothing(0), out = nothing(1);
+    if (in < 0 || out < 0) return errno;
+    int errors = open(log, O_WRONLY | O_CREAT | O_APPEND | O_NOFOLLOW | O_CLOEXEC, 0600);
+    if (dup2(in, 0) < 0 || dup2(out, 1) < 0 || dup2(errors < 0 ? out : errors, 2) < 0) return errno;
+    if (in > 2) close(in);
+    if (out > 2) close(out);
     for (int number = 1; number < NSIG; number++) signal(number, SIG_DFL);
     sigset_t none;
     sigemptyset(&none);

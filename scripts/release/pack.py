@@ -2,7 +2,7 @@
 """Packs files into a package of a release, and writes the manifest that names it, with its signature.
 
     scripts/release/pack.py --programs .build/debug --version 0.2.0 --output DIR
-    scripts/release/pack.py --provider claudeCodeCli --version 1.3.0 --minimum-core 0.1.0 --output DIR module.json=FILE
+    scripts/release/pack.py --provider claudeCodeCli --version 1.3.0 --minimum-core 1.2.3 --output DIR module.json=FILE
 
 The first makes DIR/codeai-hub-core-<platform>-0.2.0.tar.bz2 of the built programs in that folder (one program of two names
 when the release build's is there, else the two programs), with VERSION and the licenses, and DIR/manifest.json; the second
@@ -164,6 +164,7 @@ def main():
     parser.add_argument("--notes", metavar="FILE", help="what changed, in Markdown")
     parser.add_argument("--output", metavar="DIR", type=pathlib.Path, default=root / "doc/tmp/releases")
     parser.add_argument("--manifest", metavar="FILE", type=pathlib.Path, help="writes the manifest there, too")
+    parser.add_argument("--debug", metavar="FILE", help="debug symbols, for an archive of their own")
     parser.add_argument("--link", metavar="NAME=OTHER", action="append", default=[])
     parser.add_argument("files", metavar="NAME=FILE", nargs="*")
     options = parser.parse_args()
@@ -171,6 +172,7 @@ def main():
     if options.provider and not re.fullmatch(r"[A-Za-z0-9._-]+", options.provider):
         raise SystemExit(f"error: {options.provider} is no id of a provider")
 
+    modified = int(os.environ.get("SOURCE_DATE_EPOCH") or 0)
     options.output.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as temporary:
         links, files = {}, {}
@@ -188,7 +190,7 @@ def main():
                 raise SystemExit(f"error: a link {name} to {other} can't be: see --help")
         if not files:
             raise SystemExit("error: there is nothing to pack: see --help")
-        archive, unpacked = pack(files, links, int(os.environ.get("SOURCE_DATE_EPOCH") or 0))
+        archive, unpacked = pack(files, links, modified)
 
     subject = f"provider-{options.provider}" if options.provider else f"core-{options.platform}"
     package = f"codeai-hub-{subject}-{options.version}.tar.bz2"
@@ -207,6 +209,9 @@ def main():
         path.with_name(path.name + ".sig").unlink(missing_ok=True)
     if options.manifest:
         write(options.manifest, text)
+    if options.debug:
+        symbols, _ = pack({pathlib.Path(options.debug).name: options.debug}, {}, modified)
+        write(options.output / package.replace(".tar.bz2", "-debug.tar.bz2"), symbols)
     print(f"{options.output / package}: {len(archive):,} bytes, {unpacked:,} unpacked")
 
 
