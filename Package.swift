@@ -137,13 +137,14 @@ let package = Package(
                 "Installations", "JSON",
             ],
             path: "Tests/Support"),
+        .target(name: "FaultServer", path: "Tests/FaultServer"),
         // Started by tests as a subprocess, for what would disturb other tests in their own process.
         .executableTarget(
             name: "TestPeer",
             dependencies: [
                 "Base", "CLinux", "Configuration", "EventLoop", "Processes", "HTTP1", "WebSocket", "Server",
                 "HubProtocol",
-                "Providers", "TestSupport", "ProviderClaude",
+                "Providers", "TestSupport", "ProviderClaude", "FaultServer",
             ],
             path: "Tests/Peer"),
         .testTarget(name: "BaseTests", dependencies: ["Base", "TestSupport"]),
@@ -157,7 +158,8 @@ let package = Package(
             dependencies: ["Base", "Downloads", "Installations", "JSON", "Releases", "TestSupport"]),
         .testTarget(name: "SignaturesTests", dependencies: ["Signatures", "Base", "TestSupport"]),
         .testTarget(
-            name: "DownloadsTests", dependencies: ["Downloads", "Base", "Digests", "TestSupport"]),
+            name: "DownloadsTests", dependencies: ["Downloads", "Base", "Digests", "FaultServer", "TestSupport"],
+            exclude: ["tls_server.py"]),
         .testTarget(name: "ArchivesTests", dependencies: ["Archives", "TestSupport"]),
         .testTarget(
             name: "BackupsTests", dependencies: ["Archives", "Backups", "Base", "JSON", "TestSupport"]),

@@ -26,12 +26,13 @@ final class Exchange {
             guard case .head(let head) = try reader.next(until: deadline) else {
                 throw DownloadError(.unreachable, "\(name) closed the connection without an answer")
             }
+            guard head.status != 101 else { break }
             guard head.status < 200 else {
                 self.head = head
                 return
             }
         }
-        throw DownloadError(.badAnswer, "\(name) sends interim answers without end")
+        throw DownloadError(.badAnswer, "\(name) sends interim answers and no other")
     }
 
     /// Whether something came behind the head already.

@@ -34,6 +34,8 @@ final class TLSChannel: Channel {
     private let output: OpaquePointer
     private let host: String
     private let name: String
+    /// From when to when the certificate is valid that was refused.
+    private var validity = ""
     private let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: 32 << 10, alignment: 16)
 
     /// Shakes hands and checks who it is.
@@ -54,6 +56,11 @@ final class TLSChannel: Channel {
             ? X509_VERIFY_PARAM_set1_ip_asc(SSL_get0_param(connection), host) == 1
             : SSL_set1_host(connection, host) == 1 && copenssl_set_server_name(connection, host) == 1
         guard isSet else { throw DownloadError(.tls, "OpenSSL doesn't take the name \(host)") }
+        SSL_set_ex_data(connection, 0, Unmanaged.passUnretained(self).toOpaque())
+        SSL_set_verify(connection, SSL_VERIFY_PEER) { isRight, verification in
+            if isRight == 0 { TLSChannel.note(verification) }
+            return isRight
+        }
         try shakeHands(until: deadline)
     }
 
@@ -152,10 +159,10 @@ final class TLSChannel: Channel {
                 : "the TLS handshake failed (\(reason)); is it an https server?"
         case X509_V_ERR_CERT_NOT_YET_VALID:
             text =
-                "its certificate isn't valid yet\(validity()). This machine's clock says \(now): if that is wrong, set it and try again"
+                "its certificate isn't valid yet\(validity). This machine's clock says \(now): if that is wrong, set it and try again"
         case X509_V_ERR_CERT_HAS_EXPIRED:
             text =
-                "its certificate has expired\(validity()). This machine's clock says \(now): if that is wrong, set it and try again"
+                "its certificate has expired\(validity). This machine's clock says \(now): if that is wrong, set it and try again"
         case X509_V_ERR_HOSTNAME_MISMATCH, X509_V_ERR_IP_ADDRESS_MISMATCH:
             text = "its certificate is for another name than \(host): somebody else answers, or the address is wrong"
         case X509_V_ERR_DEPTH_ZERO_SELF_SIGNED_CERT, X509_V_ERR_SELF_SIGNED_CERT_IN_CHAIN,
@@ -169,13 +176,15 @@ final class TLSChannel: Channel {
         return DownloadError(.tls, "\(name) can't prove who it is: \(text)")
     }
 
-    /// From when to when the server's own certificate is valid.
-    private func validity() -> String {
-        guard let certificate = SSL_get0_peer_certificate(connection),
-            let from = TLSChannel.date(X509_get0_notBefore(certificate)),
-            let to = TLSChannel.date(X509_get0_notAfter(certificate))
-        else { return "" }
-        return " (it is valid from \(from) to \(to))"
+    /// OpenSSL keeps no certificate that it has refused.
+    private static func note(_ verification: OpaquePointer?) {
+        guard let verification, let certificate = X509_STORE_CTX_get_current_cert(verification),
+            let connection = X509_STORE_CTX_get_ex_data(verification, SSL_get_ex_data_X509_STORE_CTX_idx()),
+            let channel = SSL_get_ex_data(OpaquePointer(connection), 0),
+            let from = date(X509_get0_notBefore(certificate)), let to = date(X509_get0_notAfter(certificate))
+        else { return }
+        Unmanaged<TLSChannel>.fromOpaque(channel).takeUnretainedValue().validity =
+            " (it is valid from \(from) to \(to))"
     }
 
     private static func date(_ time: UnsafePointer<ASN1_TIME>?) -> String? {

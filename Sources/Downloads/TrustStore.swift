@@ -1,3 +1,4 @@
+import Base
 import COpenSSL
 import Glibc
 
@@ -30,10 +31,12 @@ enum TrustStore {
             }
         }
         if let chosenFolders {
-            for folder in chosenFolders.split(separator: ":") {
-                guard SSL_CTX_load_verify_dir(context, String(folder)) == 1 else {
-                    throw DownloadError(.tls, "SSL_CERT_DIR names \(folder), which can't be read", reach: .all)
-                }
+            let found = chosenFolders.split(separator: ":").map(String.init).filter {
+                isDirectory($0) && SSL_CTX_load_verify_dir(context, $0) == 1
+            }
+            guard !found.isEmpty else {
+                throw DownloadError(
+                    .tls, "SSL_CERT_DIR names \(chosenFolders), which is no folder that can be read", reach: .all)
             }
         }
         if chosenFile != nil || chosenFolders != nil { return }

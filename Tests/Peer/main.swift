@@ -9,6 +9,7 @@ case "serve": try PlainServer.run(arguments: Array(CommandLine.arguments.dropFir
 case "claude": try ClaudeHost.run(arguments: Array(CommandLine.arguments.dropFirst(2)))
 case "models": FakeModels.run()
 case "migrate": try Migrator.run(arguments: Array(CommandLine.arguments.dropFirst(2)))
+case "faults": try Faults.run(arguments: Array(CommandLine.arguments.dropFirst(2)))
 default:
     exit(2)
 }
