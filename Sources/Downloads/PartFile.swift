@@ -27,10 +27,7 @@ final class PartFile {
         guard file >= 0 else { throw PartFile.failure(path) }
         self.size = 0
         buffer.reserveCapacity(PartFile.bufferBytes)
-        guard flock(file, LOCK_EX | LOCK_NB) == 0 else {
-            guard errno == EWOULDBLOCK else { throw PartFile.failure(path) }
-            throw DownloadError(.inputOutput, "another process is downloading \(path): wait until it is done")
-        }
+        try lock(check)
         var information = stat()
         guard fstat(file, &information) == 0 else { throw PartFile.failure(path) }
         // A second name would see what is written here.
@@ -95,6 +92,17 @@ final class PartFile {
         guard folder >= 0 else { throw PartFile.failure(name) }
         defer { close(folder) }
         guard fsync(folder) == 0 else { throw PartFile.failure(name) }
+    }
+
+    /// Waits a moment for another process, since a child that was just started can hold a lock that was given up.
+    private func lock(_ check: () throws(DownloadError) -> Void) throws(DownloadError) {
+        for _ in 0..<50 {
+            if flock(file, LOCK_EX | LOCK_NB) == 0 { return }
+            guard errno == EWOULDBLOCK || errno == EINTR else { throw PartFile.failure(path) }
+            try check()
+            usleep(20_000)
+        }
+        throw DownloadError(.inputOutput, "another process is downloading \(path): wait until it is done")
     }
 
     /// Sums up what an earlier process has left.

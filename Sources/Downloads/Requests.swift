@@ -74,7 +74,7 @@ final class Requests {
         var all: HTTPHeaders = [
             "user-agent": userAgent, "accept": "*/*", "accept-encoding": "identity", "connection": "close",
         ]
-        headers.pairs.forEach { all.append($0.name, $0.value) }
+        for (name, value) in headers.pairs { all.append(name, value) }
         var request: [UInt8] = []
         do throws(HTTPEncodeError) {
             try HTTPRequestEncoder.writeHead(

@@ -13,13 +13,16 @@ enum Faults {
                 return FileManager.default.contents(atPath: folder + path).map { Array($0) }
             },
             fault: { request, _ in
-                print("\(request.method) \(request.path) from \(request.start)")
-                fflush(nil)
+                say("\(request.method) \(request.path) from \(request.start)")
                 return nil
             })
-        print(server.port)
-        fflush(nil)
+        say("\(server.port)")
         while readLine() != nil {}
         server.stop()
+    }
+
+    /// Not by `print`: flushing waits for the stream that `readLine` holds.
+    private static func say(_ line: String) {
+        try? FileHandle.standardOutput.write(contentsOf: Data((line + "\n").utf8))
     }
 }
