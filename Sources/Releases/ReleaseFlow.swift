@@ -1,5 +1,6 @@
 import Base
 package import Downloads
+import Glibc
 package import Installations
 
 /// The way from a manifest to a daemon that runs as what the manifest offers, and back when it doesn't.
@@ -217,7 +218,7 @@ package struct ReleaseFlow {
                 longestSilence: silence, report: report, isCancelled: isCancelled
             ).run()
         } catch {
-            try goBack(installer, reason: error.reason, daemon)
+            try goBack(installer, reason: error.reason, daemon, before: running.instanceId)
             throw error.isCancelled
                 ? ReleaseError(.cancelled, "cancelled; version \(running.version) runs again")
                 : ReleaseError(.rolledBack, "version \(version) was taken back: \(error.reason)")
@@ -225,8 +226,12 @@ package struct ReleaseFlow {
         try installing { () throws(InstallationError) in try installer.confirm() }
     }
 
-    /// - Parameter daemon: what has to go back, too; nil when it never left.
-    private func goBack(_ installer: Installer, reason: String, _ daemon: (any DaemonControl)?) throws(ReleaseError) {
+    /// - Parameters:
+    ///   - daemon: what has to go back, too; nil when it never left.
+    ///   - before: its instance when it was asked to go over.
+    private func goBack(
+        _ installer: Installer, reason: String, _ daemon: (any DaemonControl)?, before: String = ""
+    ) throws(ReleaseError) {
         report(.rolledBack(reason: reason))
         do throws(InstallationError) { try installer.rollBack(reason: reason) } catch {
             throw ReleaseError(
@@ -234,12 +239,23 @@ package struct ReleaseFlow {
         }
         guard let daemon else { return }
         let old = home.installed().map(\.description)
-        if let health = daemon.health() {
+        if let health = successor(of: before, daemon) {
             if health.version == old { return }
             if (try? daemon.restart()) != nil, waits(for: old, daemon) { return }
         }
         if daemon.isHeld { daemon.end() }
         try daemon.start()
+    }
+
+    /// The daemon, once it has done what it agreed to: it still goes over when its turns have ended.
+    private func successor(of instance: String, _ daemon: any DaemonControl) -> DaemonHealth? {
+        let clock = ContinuousClock()
+        let deadline = clock.now + DaemonWatch.longestGrace
+        while let health = daemon.health() {
+            guard health.instanceId == instance, clock.now < deadline else { return health }
+            usleep(50_000)
+        }
+        return nil
     }
 
     private func waits(for version: String?, _ daemon: any DaemonControl) -> Bool {

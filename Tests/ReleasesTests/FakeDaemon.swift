@@ -5,7 +5,7 @@ import Installations
 /// A daemon that goes over to a version as a test wants it.
 final class FakeDaemon: DaemonControl {
     enum Behaviour {
-        case good, refuses, dies, hangs, diesLater, hangsLater, saysOther, startsAgainAndAgain
+        case good, slow, refuses, dies, hangs, diesLater, hangsLater, saysOther, startsAgainAndAgain
     }
 
     private let home: InstallationHome
@@ -17,6 +17,8 @@ final class FakeDaemon: DaemonControl {
     private var instance = 1
     private var answers = true
     private var polls = 0
+    /// A version it goes over to when its turns have ended.
+    private var pending: (version: String, after: Int)?
 
     init(_ home: InstallationHome, running: String?) {
         self.home = home
@@ -29,6 +31,11 @@ final class FakeDaemon: DaemonControl {
     func health() -> DaemonHealth? {
         guard let running, isHeld else { return nil }
         polls += 1
+        if let pending, polls > pending.after {
+            self.pending = nil
+            take(pending.version)
+            return health()
+        }
         switch behaviour {
         case .hangs: return nil
         case .hangsLater where polls > 1: return nil
@@ -46,7 +53,11 @@ final class FakeDaemon: DaemonControl {
         let next = home.installed()?.description ?? ""
         did.append("restart \(next)")
         if bad?.version == next, case .refuses? = bad?.1 { throw ReleaseError(.restartFailed, "it can't be run") }
-        take(next)
+        if bad?.version == next, case .slow? = bad?.1 {
+            pending = (next, polls + 4)
+        } else {
+            take(next)
+        }
     }
 
     func end() {

@@ -246,6 +246,24 @@ import Testing
         #expect(codes == ["cancelled"])
     }
 
+    /// It has agreed to go over, and does so after somebody has changed their mind.
+    @Test func cancelledBeforeTheDaemonHasGone() throws {
+        try install("1.2.0")
+        let isCancelled = Lock(false)
+        let daemon = FakeDaemon(home, running: "1.2.0")
+        daemon.bad = ("1.3.0", .slow)
+        let code = code {
+            _ = try install("1.3.0", daemon: daemon) { flow in
+                flow.report = { event in if event.name == "restarting" { isCancelled.withLock { $0 = true } } }
+                flow.isCancelled = { isCancelled.withLock { $0 } }
+            }
+        }
+        #expect(code == "cancelled")
+        #expect(daemon.did == ["restart 1.3.0", "restart 1.2.0"])
+        #expect(daemon.health()?.version == "1.2.0")
+        #expect(home.installed() == Version("1.2.0"))
+    }
+
     // MARK: Going over
 
     @Test func theDaemonGoesOver() throws {

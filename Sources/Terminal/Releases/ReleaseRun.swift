@@ -126,6 +126,8 @@ final class ReleaseRun {
 
     func carryOut(_ plan: ReleasePlan) throws(CommandFailure) -> ExitCode {
         guard let change = plan.changes.first(where: { $0.component == .core }) else {
+            // A version may be in force whose installer was killed before it had done everything.
+            _ = try? Installer(installation).settle()
             return done(ReleaseFlow.Outcome(from: nil, to: nil, isRestarted: false), ["upToDate": true])
         }
         let outcome = try releasing { () throws(ReleaseError) in
@@ -184,6 +186,9 @@ final class ReleaseRun {
             if let link, outcome.from == nil { output.print(StyledText("Begin with: \(link) new\n")) }
         } else if let installed = installation.installed() {
             output.print(StyledText("\(installed) is installed and up to date.\n"))
+            if let running = control.health()?.version, running != "\(installed)" {
+                output.note("The daemon still runs as \(running): codeai-hub restart")
+            }
         }
         return .ok
     }

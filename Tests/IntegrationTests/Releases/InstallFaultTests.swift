@@ -246,6 +246,7 @@ import Testing
         let again = try install()
         #expect(again.code == 0, "\(again.last)")
         #expect(try hub.problem() == nil)
+        #expect(hub.installation.currentTarget == hub.installed)
         let left = try FileManager.default.contentsOfDirectory(
             atPath: hub.home + "/core/\(InstallationHome.currentPlatform)")
         #expect(left.allSatisfy { !$0.hasPrefix(".") }, "\(left)")
