@@ -170,7 +170,7 @@ step "the daemon does what is described" scripts/schemathesis.sh
 script_tests "release tests" scripts/release-test.sh release.xml
 script_tests "web tests" scripts/web-test.sh web.xml
 step "release build" built "release build"
-step "the release where nothing else is" scripts/release/check-alone.sh "$release"/codeai-hub-core-*[0-9].tar.bz2
+step "the release where nothing else is" scripts/release/check-alone.sh "$release"/codeai-hub-core-*-"$(project_version)".tar.bz2
 step "benchmarks build" built "benchmarks build"
 step "client example build" built "client example build"
 if ! $quick; then

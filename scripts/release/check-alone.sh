@@ -19,7 +19,7 @@ if [[ ${CODEAI_ALONE-} != yes ]]; then
 fi
 
 place=$(mktemp -d)
-trap 'umount "$place/proc" 2>/dev/null; rm -rf "$place"' EXIT
+trap 'umount "$place/proc"; rm -rf --one-file-system "$place"' EXIT
 mkdir "$place/proc" "$place/work"
 tar -C "$place" -xjf "$package" codeai-hub codeai-hub-core
 mount -t proc proc "$place/proc"
