@@ -208,7 +208,7 @@ package struct ReleaseFlow {
         report(.restarting(turns: running.turns))
         do throws(ReleaseError) { try daemon.restart() } catch {
             // It has tried the new version, and goes on as it is.
-            try goBack(installer, reason: error.message, nil)
+            try goBack(installer, from: version, reason: error.message, nil)
             throw ReleaseError(
                 .rolledBack, "the daemon refused version \(version), and all is as before: \(error.message)")
         }
@@ -218,7 +218,7 @@ package struct ReleaseFlow {
                 longestSilence: silence, report: report, isCancelled: isCancelled
             ).run()
         } catch {
-            try goBack(installer, reason: error.reason, daemon, before: running.instanceId)
+            try goBack(installer, from: version, reason: error.reason, daemon, before: running.instanceId)
             throw error.isCancelled
                 ? ReleaseError(.cancelled, "cancelled; version \(running.version) runs again")
                 : ReleaseError(.rolledBack, "version \(version) was taken back: \(error.reason)")
@@ -230,10 +230,14 @@ package struct ReleaseFlow {
     ///   - daemon: what has to go back, too; nil when it never left.
     ///   - before: its instance when it was asked to go over.
     private func goBack(
-        _ installer: Installer, reason: String, _ daemon: (any DaemonControl)?, before: String = ""
+        _ installer: Installer, from version: Version, reason: String, _ daemon: (any DaemonControl)?,
+        before: String = ""
     ) throws(ReleaseError) {
         report(.rolledBack(reason: reason))
-        do throws(InstallationError) { try installer.rollBack(reason: reason) } catch {
+        do throws(InstallationError) {
+            // Started again and again, the daemon goes back by itself; once is enough.
+            if home.installed() == version { try installer.rollBack(reason: reason) }
+        } catch {
             throw ReleaseError(
                 .restartFailed, "\(reason); and there is no going back: \(error.message)")
         }
