@@ -1,17 +1,20 @@
 """Servers for TLSTests: tls_server.py FOLDER, with their description in servers.json there. Prints their ports as JSON.
 
-Certificates and keys are files of the folder. Ends when it is killed, or after two minutes.
+Certificates and keys are files of the folder. Ends with the program that started it, and takes the folder with it.
 """
 
 import json
 import os
+import shutil
 import signal
 import socket
 import ssl
 import sys
 import threading
+import time
 
-signal.alarm(120)
+signal.alarm(600)
+parent = os.getppid()
 os.chdir(sys.argv[1])
 with open("servers.json", encoding="utf-8") as file:
     servers = json.load(file)
@@ -126,4 +129,7 @@ for server in servers:
     ports[server["name"]] = listener.getsockname()[1]
     threading.Thread(target=accept, args=(listener, server), daemon=True).start()
 print(json.dumps(ports), flush=True)
-threading.Event().wait()
+while os.getppid() == parent:
+    time.sleep(0.5)
+if "KEEP_TEST_HOMES" not in os.environ:
+    shutil.rmtree(sys.argv[1], ignore_errors=True)
