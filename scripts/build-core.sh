@@ -88,6 +88,10 @@ if [[ $system == linux ]]; then
         -Xlinker --build-id=sha1
     )
 fi
+# Where the compiler keeps modules of C libraries, and a sum over its input, would go into the objects: both hang on the path.
+for flag in -no-clang-module-breadcrumbs -disable-incremental-llvm-codegen; do
+    flags+=(-Xswiftc -Xfrontend -Xswiftc "$flag")
+done
 
 megabytes() { awk -v bytes="$1" 'BEGIN { printf "%.2f MB", bytes / 1e6 }'; }
 
