@@ -19,7 +19,8 @@ extension APIHandler {
             return .json(200, .object(try hub.setProvider(id, enabled: isEnabled, by: request.client)))
         }
         router.add(.post, "providers/*/check") { [self] request throws(Failure) in
-            let id = try providerId(request)
+            // Not only among those that are known: it may have come this very moment.
+            let id = ProviderID.resolve(request.parameters[0])
             return .later { [self] answer in
                 providers.check(id) { result in answer(result.map { .json(200, .object($0)) }) }
             }

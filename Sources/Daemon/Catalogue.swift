@@ -73,11 +73,12 @@ final class Catalogue: ProviderSource, ProviderDirectory, ArchiveSource {
     func check(_ providerId: String, _ done: @escaping (Result<JSONObject, Failure>) -> Void) {
         registry.reload()
         registry.check(providerId) { [self] in
-            if let record = record(providerId) { done(.success(record)) } else { done(.failure(Self.gone)) }
+            if let record = record(providerId) { done(.success(record)) } else { done(.failure(Self.missing)) }
         }
     }
 
-    private static let gone = Failure(code: "provider_not_found", message: "The provider was removed meanwhile.")
+    private static let missing = Failure(
+        code: "provider_not_found", message: "There is no such provider; GET /providers lists those there are.")
 
     func setEnabled(_ providerId: String, _ isEnabled: Bool) throws(Failure) {
         try registry.setEnabled(providerId, isEnabled)

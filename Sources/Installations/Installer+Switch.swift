@@ -15,7 +15,8 @@ extension Installer {
         }
         try home.changingState { () throws(InstallationError) in
             let versions = VersionsFile(home)
-            let before = try versions.version(of: component)
+            // A word in the place of a module's version is nothing that has to be kept.
+            let before = component == .core ? try versions.version(of: component) : home.installed(component)
             guard before != version else {
                 if component == .core { try home.pointCurrent(at: version) }
                 return

@@ -31,6 +31,10 @@ package struct ReleaseError: Error, Equatable, Sendable, CustomStringConvertible
         case versionMissing = "version_missing"
         /// An older version than the installed one.
         case downgrade = "downgrade_refused"
+        /// A provider's module that needs a newer core.
+        case coreTooOld = "core_too_old"
+        /// A provider's module that this core can't use, or that isn't the one that was announced.
+        case moduleUnusable = "module_unusable"
         /// Bytes that aren't those of the manifest: a wrong size or sum.
         case wrongSum = "package_wrong_sum"
         /// The new version didn't stand its trial; the old one is in its place again.

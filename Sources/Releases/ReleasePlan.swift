@@ -27,19 +27,42 @@ package struct ReleasePlan: Sendable {
         }
     }
 
+    /// A provider's module that has to wait for a newer core.
+    package struct Waiting: Sendable {
+        package var component: Component
+        package var version: Version
+        /// The oldest core that can use it.
+        package var core: Version
+
+        package var json: JSON {
+            ["component": JSON("\(component)"), "to": JSON("\(version)"), "minimumCore": JSON("\(core)")]
+        }
+    }
+
     /// The manifest's address.
     package var manifest: String
     /// The number of the key that signed it; nil when nobody did.
     package var signedBy: String?
     /// None when all is as the manifest has it.
     package var changes: [Change]
+    package var waiting: [Waiting] = []
 
     package var isUpToDate: Bool { changes.isEmpty }
 
     package var json: JSONObject {
-        [
+        var object: JSONObject = [
             "upToDate": JSON(isUpToDate), "manifest": JSON(manifest), "signedBy": signedBy.map { JSON($0) } ?? .null,
             "components": .array(changes.map(\.json)),
         ]
+        if !waiting.isEmpty { object["waiting"] = .array(waiting.map(\.json)) }
+        return object
+    }
+
+    /// With the changes of another: for showing.
+    package func with(_ other: ReleasePlan?) -> ReleasePlan {
+        var both = self
+        both.changes += other?.changes ?? []
+        both.waiting += other?.waiting ?? []
+        return both
     }
 }

@@ -258,18 +258,27 @@ enum CommandTable {
             arguments: [
                 Argument(
                     name: "ACTION", isOptional: true,
-                    completes: .words(["list", "show", "install", "remove", "check", "login", "enable", "disable"])),
+                    completes: .words([
+                        "list", "show", "install", "remove", "check", "login", "enable", "disable", "update", "rollback",
+                    ])),
                 Argument(name: "ID", isOptional: true, completes: .providers),
             ],
             options: [
                 Option("recipe", value: "NAME", help: "How to install; default: the first recipe that can be used"),
-                Option("version", value: "V", help: "The version of the recipe's package; default: the newest"),
-            ],
+                Option(
+                    "version", value: "V",
+                    help: "The version of the recipe's package, default: the newest; of the module to go back to"),
+                Option("check", help: "With update: only say what there is"),
+                Option("yes", "y", help: "With update: don't ask"),
+                Option("from", value: "SOURCE", help: "With update: as with install of the core", completes: .files),
+            ] + trust,
             help: "List, install, log in to, enable and disable providers",
             details: """
-                ACTION is list (the default), show, install (again to update), remove, check, login, enable or \
-                disable. install shows what goes on and ends with it; Control-C cancels it, and what was installed \
-                before stays. login runs the vendor's own login in this terminal.
+                ACTION is list (the default), show, install (again to update), remove, check, login, enable, disable, \
+                update or rollback. install shows what goes on and ends with it; Control-C cancels it, and what was \
+                installed before stays. login runs the vendor's own login in this terminal. update brings newer modules, \
+                which say how agents are run, of one provider or of all; nothing restarts. rollback goes back to the module \
+                before.
                 """,
             handlesSignals: true, run: ProviderCommands.run),
         Command(

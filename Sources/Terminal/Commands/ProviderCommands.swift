@@ -6,6 +6,8 @@ import JSON
 enum ProviderCommands {
     @Sendable static func run(_ invocation: Invocation) async throws(CommandFailure) -> ExitCode {
         let action = invocation.argument(0) ?? "list"
+        if action == "update" { return try await ModuleCommands.update(invocation) }
+        if action == "rollback" { return try await ModuleCommands.rollBack(invocation) }
         guard action == "install" else {
             for option in ["recipe", "version"] where invocation.has(option) {
                 throw .usage("--\(option) belongs to providers install")
@@ -23,7 +25,9 @@ enum ProviderCommands {
 
     private static func run(_ action: String, _ invocation: Invocation) async throws(CommandFailure) -> ExitCode {
         let output = Output(invocation)
-        let actions = ["list", "show", "install", "remove", "check", "login", "enable", "disable"]
+        let actions = [
+            "list", "show", "install", "remove", "check", "login", "enable", "disable", "update", "rollback",
+        ]
         guard actions.contains(action) else {
             throw .usage("\(action) is none of \(actions.joined(separator: ", ")): see codeai-hub help providers")
         }

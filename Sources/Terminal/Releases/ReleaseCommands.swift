@@ -31,22 +31,24 @@ enum ReleaseCommands {
                     "nothing is installed in \(run.home.path) that could be updated: codeai-hub install")
             }
             let plan = try releasing { () throws(ReleaseError) in try run.flow.plan(try run.request()) }
-            run.report(.plan(plan))
+            let modules = run.modulesPlan(beside: plan)
+            let isUpToDate = plan.isUpToDate && modules?.isUpToDate ?? true
+            run.report(.plan(plan.with(modules)))
             if invocation.has("check") {
-                if !run.output.isJSON, plan.isUpToDate {
+                if !run.output.isJSON, isUpToDate {
                     run.output.print(StyledText("\(installed) is the newest version.\n"))
                 }
                 return .ok
             }
-            guard !plan.isUpToDate, !invocation.has("yes") else { return try run.carryOut(plan) }
+            guard !isUpToDate, !invocation.has("yes") else { return try run.carryOut(plan, modules: modules) }
             guard TerminalDevice.isInteractive, !run.output.isJSON else {
                 throw CommandFailure(.refused, "confirmation_needed", "nobody is there to ask: update --yes")
             }
-            guard run.asks("Update now?\(run.turnsSentence)") else {
+            guard run.asks("Update now?\(plan.isUpToDate ? "" : run.turnsSentence)") else {
                 run.output.print("Nothing was changed.\n")
                 return .ok
             }
-            return try run.carryOut(plan)
+            return try run.carryOut(plan, modules: modules)
         }
     }
 

@@ -68,6 +68,7 @@ final class ReleaseReporter {
             if plan.signedBy == nil { note("! it is not signed") }
             if let notes = change.notes, change.from != nil { note("\n" + notes + "\n") }
         }
+        for waiting in plan.waiting { note("\(waiting.component) \(waiting.version) needs the core \(waiting.core)") }
     }
 
     private func showDownload(_ received: Int, _ total: Int) {

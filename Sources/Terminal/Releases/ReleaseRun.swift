@@ -18,7 +18,7 @@ final class ReleaseRun {
     let settings: Configuration.Updates
     private(set) var flow: ReleaseFlow
     private let reporter: ReleaseReporter
-    private let control: TerminalDaemonControl
+    let control: TerminalDaemonControl
 
     private init(
         _ invocation: Invocation, isCancelled: @escaping @Sendable () -> Bool
@@ -92,11 +92,15 @@ final class ReleaseRun {
             } else {
                 try ReleaseSource(mirrors: settings.manifests)
             }
-        let files = settings.keys + (invocation.options["key"].map { [$0] } ?? [])
-        var request = ReleaseFlow.Request(source: source, keys: try TrustedKeys(files: files))
+        var request = ReleaseFlow.Request(source: source, keys: try keys())
         request.allowsUnsigned = invocation.has("allow-unsigned")
         request.allowsDowngrade = invocation.has("allow-downgrade")
         return request
+    }
+
+    /// Whose signatures count.
+    func keys() throws(ReleaseError) -> TrustedKeys {
+        try TrustedKeys(files: settings.keys + (invocation.options["key"].map { [$0] } ?? []))
     }
 
     func version(_ option: String) throws(ReleaseError) -> Version? {
@@ -124,16 +128,23 @@ final class ReleaseRun {
 
     // MARK: Doing
 
-    func carryOut(_ plan: ReleasePlan) throws(CommandFailure) -> ExitCode {
-        guard let change = plan.changes.first(where: { $0.component == .core }) else {
+    /// - Parameter modules: of providers, which come after the core that is to use them.
+    func carryOut(_ plan: ReleasePlan, modules: ReleasePlan? = nil) throws(CommandFailure) -> ExitCode {
+        var outcome = ReleaseFlow.Outcome(from: nil, to: nil, isRestarted: false)
+        if let change = plan.changes.first(where: { $0.component == .core }) {
+            outcome = try releasing { () throws(ReleaseError) in
+                try flow.apply(change, of: plan, daemon: daemon)
+            }
+        } else {
             // A version may be in force whose installer was killed before it had done everything.
             _ = try? Installer(installation).settle()
-            return done(ReleaseFlow.Outcome(from: nil, to: nil, isRestarted: false), ["upToDate": true])
         }
-        let outcome = try releasing { () throws(ReleaseError) in
-            try flow.apply(change, of: plan, daemon: daemon)
-        }
-        return done(outcome, ["upToDate": false])
+        let results = try modules.map { plan throws(CommandFailure) in try carryOut(modulesOf: plan) } ?? []
+        var members: JSONObject = ["upToDate": JSON(plan.isUpToDate && results.isEmpty)]
+        if !results.isEmpty { members["modules"] = .array(results.map(\.json)) }
+        let code = done(outcome, members)
+        tell(results)
+        return code
     }
 
     /// Where the person's command is looked for: in the folder that was named, else the usual one.

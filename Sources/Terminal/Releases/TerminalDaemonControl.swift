@@ -9,7 +9,7 @@ import Releases
 final class TerminalDaemonControl: DaemonControl {
     private let home: HubHome
     private let installation: InstallationHome
-    private let client: HubClient
+    let client: HubClient
 
     init(_ home: HubHome, _ installation: InstallationHome) throws(HubError) {
         self.home = home
@@ -92,7 +92,7 @@ final class TerminalDaemonControl: DaemonControl {
         }
     }
 
-    private func waiting<Value: Sendable>(_ body: @escaping @Sendable () async -> Value) -> Value {
+    func waiting<Value: Sendable>(_ body: @escaping @Sendable () async -> Value) -> Value {
         let result = Lock<Value?>(nil)
         let done = Semaphore()
         Task.detached {
