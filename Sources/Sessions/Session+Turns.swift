@@ -95,12 +95,15 @@ extension Session {
         }
         let addressed =
             message.providerId ?? MessageAddress.provider(of: message.content, among: state.providerIds)
-        if let problem = service.providers.problem(with: addressed ?? state.providerId),
+        let target = addressed ?? state.providerId
+        if let problem = service.providers.problem(with: target),
+            // What runs goes on, whatever has become of the program and its manifest since.
+            seats[target]?.listening == nil || problem.code == "provider_disabled",
             addressed != nil || fallback(after: [state.providerId], code: nil) == nil
         {
             throw problem
         }
-        try requireFitting(message, addressed ?? state.providerId)
+        try requireFitting(message, target)
 
         if message.mode == .steer, let turn = steerableTurn(for: addressed) {
             return try steer(message, into: turn, by: client)

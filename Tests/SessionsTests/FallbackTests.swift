@@ -114,6 +114,22 @@ import Testing
         #expect(failure?.code == "provider_not_installed")
     }
 
+    @Test func whatRunsGoesOnWhateverHasBecomeOfItsProgram() throws {
+        let (fixture, session) = try fixture([])
+        try fixture.send("hello", to: session)
+        fixture.provider.say(.turnCompleted(TurnOutcome(status: .completed)))
+        fixture.turn()
+        fixture.providers.problems = ["one": Failure(code: "provider_not_installed", message: "no")]
+        try fixture.send("again", to: session)
+        #expect(fixture.provider.calls.last == .send("again", turnId: "t2"))
+        fixture.provider.say(.turnCompleted(TurnOutcome(status: .completed)))
+        fixture.turn()
+        // Somebody has said so.
+        fixture.providers.problems = ["one": Failure(code: "provider_disabled", message: "no")]
+        let failure = #expect(throws: Failure.self) { try fixture.send("more", to: session) }
+        #expect(failure?.code == "provider_disabled")
+    }
+
     @Test func quotaFallsBackBeforeItParks() throws {
         let (fixture, session) = try fixture(["two"])
         try fixture.send("hello", to: session)
