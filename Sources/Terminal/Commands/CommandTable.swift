@@ -259,7 +259,8 @@ enum CommandTable {
                 Argument(
                     name: "ACTION", isOptional: true,
                     completes: .words([
-                        "list", "show", "install", "remove", "check", "login", "enable", "disable", "update", "rollback",
+                        "list", "show", "install", "remove", "check", "login", "enable", "disable", "update",
+                        "rollback",
                     ])),
                 Argument(name: "ID", isOptional: true, completes: .providers),
             ],
