@@ -12,7 +12,14 @@ package final class InstallLock {
         file = open(home.installLock, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0o600)
         guard file >= 0 else { throw InstallationError(.current("open \(home.installLock)")) }
         // The object is whole by now: what is thrown from here on still runs deinit, which closes the file.
-        guard flock(file, LOCK_EX | LOCK_NB) == 0 else {
+        var attempts = 0
+        while flock(file, LOCK_EX | LOCK_NB) != 0 {
+            // A child that was forked a moment ago still has the lock of an installer before us, until it is another program.
+            if errno == EWOULDBLOCK, attempts < 20 {
+                attempts += 1
+                usleep(10_000)
+                continue
+            }
             guard errno == EWOULDBLOCK else { throw InstallationError(.current("lock \(home.installLock)")) }
             let text = (try? readAll(file, from: 0, count: 32)) ?? []
             let holder = Int32(String(decoding: text.prefix { $0 > 0x20 }, as: UTF8.self))
