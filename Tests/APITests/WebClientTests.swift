@@ -16,14 +16,27 @@ import Testing
                 && !isFolder.boolValue
         }
         #expect(names.contains("index.html"))
-        let paths = Set(names.map { $0 == "index.html" ? "/" : "/web/\($0)" })
+        // The style sheets are one file in the program.
+        let (styles, others) = (names.filter { $0.hasSuffix(".css") }, names.filter { !$0.hasSuffix(".css") })
+        let paths = Set(others.map { $0 == "index.html" ? "/" : "/web/\($0)" } + ["/web/css/client.css"])
         #expect(Set(WebClient.files.keys) == paths, "run scripts/embed-web.py and build again")
-        for name in names {
-            let file = try Data(contentsOf: URL(fileURLWithPath: "\(Self.folder)/\(name)"))
+        for name in others {
             let path = name == "index.html" ? "/" : "/web/\(name)"
             let embedded = WebClient.files[path].map { Data($0) }
-            #expect(embedded == file, "\(name): build again")
+            #expect(try embedded == contents(name), "\(name): build again")
         }
+        let style = try #require(WebClient.files["/web/css/client.css"].map { Data($0) })
+        var bytes = 0
+        for name in styles {
+            let sheet = try contents(name)
+            #expect(style.range(of: sheet) != nil, "\(name): build again")
+            bytes += sheet.count
+        }
+        #expect(style.count == bytes)
+    }
+
+    private func contents(_ name: String) throws -> Data {
+        try Data(contentsOf: URL(fileURLWithPath: "\(Self.folder)/\(name)"))
     }
 
     @Test func everyFileHasATypeThatBrowsersTake() {
