@@ -48,6 +48,8 @@ find_missing() {
         need util-linux have unshare
         need binutils have strip
         need procps have ps
+        # A service manager to try the units with, in a view of the system of its own.
+        need systemd have systemd-socket-activate
         need shellcheck have shellcheck
         # Other programs' opinion of signatures and TLS.
         need signify-openbsd have signify-openbsd

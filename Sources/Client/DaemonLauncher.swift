@@ -46,11 +46,15 @@ public struct DaemonLauncher: Sendable {
         }
     }
 
-    /// The running daemon, started when there was none. Two callers at once end with the same daemon.
+    /// The running daemon, started when there was none. Two callers at once end with the same daemon. Where a service
+    /// manager is to start it, that one is asked.
     ///
     /// - Throws: `launchFailed` when the program is not found, ends, or does not answer in time.
     public func ensureRunning() async throws(HubError) -> (endpoint: HubEndpoint, started: Bool) {
         if let endpoint = try await running() { return (endpoint, false) }
+        if let service = try ServiceRecord.read(home), let endpoint = try await activate(service) {
+            return (endpoint, true)
+        }
         let program = try findExecutable()
         let log = home.path + "/logs/core-start.log"
         var pid = try DaemonProcess.spawn(program, home: home, log: log)
@@ -73,6 +77,36 @@ public struct DaemonLauncher: Sendable {
             pid = try DaemonProcess.spawn(program, home: home, log: log)
         }
         throw HubError(.launchFailed, "\(program) was started but does not answer after \(patience); see \(log)")
+    }
+
+    /// Has the service manager start it.
+    /// - Returns: nil when that can't be had, as after somebody has removed its files by hand.
+    private func activate(_ service: ServiceRecord) async throws(HubError) -> HubEndpoint? {
+        // A connection is all that it waits for. Who holds the address is asked first: it could be anybody.
+        if let socket = service.socket, LoopbackListener.belongsToUs(host: socket.host, port: socket.port) {
+            let client = try HubClient(endpoint: HubEndpoint(host: socket.host, port: socket.port))
+            defer { client.close() }
+            // Who may not look without the token is answered, too.
+            if (try? await client.request("GET", "/health", timeout: patience)) != nil,
+                let endpoint = try await running()
+            {
+                return endpoint
+            }
+        }
+        guard service.manager == .systemd, let manager = UserManager(home: home) else { return nil }
+        // After too many failures in a row it doesn't start anything until it is told to forget them.
+        let units = service.socket == nil ? UserManager.service : UserManager.socket
+        _ = manager.call("reset-failed", UserManager.service, units)
+        guard manager.call("start", "--no-block", units, UserManager.service).code == 0 else { return nil }
+        let clock = ContinuousClock()
+        let deadline = clock.now + patience
+        while clock.now < deadline {
+            try? await Task.sleep(for: .milliseconds(50))
+            if let endpoint = try await running() { return endpoint }
+            let state = manager.show(UserManager.service, ["ActiveState"])["ActiveState"]
+            guard state == "activating" || state == "active" || state == "reloading" else { return nil }
+        }
+        return nil
     }
 
     /// `CODEAI_HUB_CORE` names a program outright; else it is beside this one, or in the PATH.

@@ -78,9 +78,18 @@ package enum DaemonProcess {
         return number == 0 ? (status >> 8) & 0xff : 128 + number
     }
 
+    /// A program in the `PATH`; a relative entry of that would run whatever lies in the current folder.
+    package static func find(_ name: String) -> String? {
+        (environmentVariable("PATH") ?? "").split(separator: ":").map { "\($0)/\(name)" }
+            .first { $0.hasPrefix("/") && access($0, X_OK) == 0 }
+    }
+
     /// What a program says, on both of its outputs; at most a mebibyte.
+    /// - Parameter variables: beside this process's own, or in place of them.
     /// - Returns: its exit code, 128 + the signal's number when one ended it, and the text; nil when it can't be started.
-    package static func capture(_ program: String, _ arguments: [String], home: HubHome) -> (Int32, [UInt8])? {
+    package static func capture(
+        _ program: String, _ arguments: [String], home: HubHome, variables: [String: String] = [:]
+    ) -> (Int32, [UInt8])? {
         var ends: [Int32] = [-1, -1]
         guard pipe(&ends) == 0 else { return nil }
         defer { close(ends[0]) }
@@ -91,7 +100,7 @@ package enum DaemonProcess {
         posix_spawn_file_actions_adddup2(&actions, ends[1], STDOUT_FILENO)
         posix_spawn_file_actions_adddup2(&actions, ends[1], STDERR_FILENO)
         let words: [UnsafeMutablePointer<CChar>?] = ([program] + arguments).map { strdup($0) } + [nil]
-        let environment = environmentWithHome(home)
+        let environment = environmentWithHome(home, variables)
         defer { for pointer in words + environment { free(pointer) } }
         var pid = pid_t()
         let error = posix_spawn(&pid, program, &actions, nil, words, environment)
@@ -113,14 +122,18 @@ package enum DaemonProcess {
         return (number == 0 ? (status >> 8) & 0xff : 128 + number, output)
     }
 
-    private static func environmentWithHome(_ home: HubHome) -> [UnsafeMutablePointer<CChar>?] {
+    private static func environmentWithHome(
+        _ home: HubHome, _ variables: [String: String] = [:]
+    ) -> [UnsafeMutablePointer<CChar>?] {
+        let variables = variables.merging(["CODEAI_HUB_HOME": home.path]) { $1 }
         var result: [UnsafeMutablePointer<CChar>?] = []
         var index = 0
         while let entry = environ[index] {
-            if !String(cString: entry).hasPrefix("CODEAI_HUB_HOME=") { result.append(strdup(entry)) }
+            let name = String(cString: entry).prefix { $0 != "=" }
+            if variables[String(name)] == nil { result.append(strdup(entry)) }
             index += 1
         }
-        result.append(strdup("CODEAI_HUB_HOME=" + home.path))
+        for (name, value) in variables { result.append(strdup("\(name)=\(value)")) }
         result.append(nil)
         return result
     }

@@ -62,6 +62,7 @@ struct Arguments: Equatable {
           CORE_HOST, CORE_PORT    as --host and --port
           CORE_SHUTDOWN_GRACE_MS  milliseconds that an idle daemon waits for a client before it ends
           CORE_LOG_LEVEL          debug, info, warn or error
+          CODEAI_HUB_SERVICE      1: a service manager looks after it, so that it never ends for want of clients
 
         A flag comes before the environment, that before the configuration file, that before the default.
 

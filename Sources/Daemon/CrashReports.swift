@@ -39,7 +39,11 @@ struct CrashReports {
     }
 
     private func reason(_ remains: LifeMarker.Remains) -> String {
-        if let signal = remains.signal { return "ended by signal \(signal), which it caused itself" }
+        if let signal = remains.signal {
+            // SIGABRT is what systemd's watchdog sends.
+            let sender = signal == 6 ? "another process: a watchdog, when the daemon hung" : "another process"
+            return "ended by signal \(signal), which " + (remains.wasSent ? "came from \(sender)" : "it caused itself")
+        }
         if let boot = remains.description["bootId"]?.stringValue, boot != CrashReports.bootId {
             return "the machine was restarted or lost power"
         }

@@ -44,6 +44,12 @@ extension Daemon {
     }
 
     var traffic: ServerMetrics { server.metrics }
+
+    /// For whoever looks at the service.
+    var summary: String {
+        let running = service.activeCount
+        return "\(service.count) sessions, \(running) running; \(hub.clientCount) clients"
+    }
 }
 
 /// This process's resident memory.

@@ -67,11 +67,12 @@ extension Daemon {
         log.log(
             .info, "restarting",
             ["reason": JSON(reason), "program": JSON(successor.program), "version": JSON(successor.version)])
+        notifier?.restarts(within: grace + Daemon.hangLimit)
         hub.broadcast("core:restarting", ["reason": JSON(reason), "version": JSON(successor.version)])
         catalogue.registry.stopWatching()
         catalogue.registry.endInstallations()
         // Whatever hangs is left behind.
-        loop.schedule(after: grace + .seconds(10)) { [self] in
+        loop.schedule(after: grace + Daemon.hangTime) { [self] in
             guard self.successor != nil else { return exitNow(1) }
             log.log(.error, "restarting without waiting any longer")
             subreaper.killAll()
@@ -89,6 +90,7 @@ extension Daemon {
     func turnRestartIntoStop(_ reason: String) {
         guard successor != nil else { return }
         successor = nil
+        notifier?.stops(within: configured.grace + Daemon.hangLimit)
         log.log(.info, "stopping in place of restarting", ["reason": JSON(reason)])
         service.giveUpQueues()
         hub.broadcast("core:shutdown", ["reason": JSON(reason)])
@@ -117,6 +119,7 @@ extension Daemon {
             lock: instance.file, activated: estate.listening.filter(activated.contains),
             listening: estate.listening.filter { !activated.contains($0) },
             connections: isAlone ? estate.connections : [])
+        notifier?.handsOver()
         Inheritance.pass(will, to: successor.program, launch.arguments) { error in
             // Through a file of its own: by now the descriptor of the old one may be another's.
             configured.log(in: home, redactor).log(.error, "the old program goes on", ["problem": JSON("\(error)")])

@@ -12,6 +12,11 @@ import WebSocket
 
 /// How the daemon ends: told to, in a hurry, or by itself.
 extension Daemon {
+    /// After the grace: whatever hangs then is left behind.
+    static let hangTime = Duration.seconds(10)
+    /// What is told to a service manager, so that it doesn't lose patience before the daemon does.
+    static let hangLimit = hangTime + .seconds(5)
+
     func shutDown(graceMs: Int?, by client: String) {
         stop(grace: graceMs.map { .milliseconds($0) } ?? configured.grace, reason: "asked by \(client)")
     }
@@ -21,12 +26,13 @@ extension Daemon {
         guard !isStopping else { return turnRestartIntoStop(reason) }
         isStopping = true
         log.log(.info, "stopping", ["reason": JSON(reason)])
+        notifier?.stops(within: grace + Daemon.hangLimit)
         hub.broadcast("core:shutdown", ["reason": JSON(reason)])
         endpoint.remove()
         catalogue.registry.stopWatching()
         catalogue.registry.endInstallations()
         // Whatever hangs, the daemon ends.
-        loop.schedule(after: grace + .seconds(10)) { [self] in exitNow(1) }
+        loop.schedule(after: grace + Daemon.hangTime) { [self] in exitNow(1) }
         service.stopAll(grace: grace) { [self] in closeDown(reason: reason) }
     }
 

@@ -52,6 +52,8 @@ final class Daemon: HubContext, CoreControl {
     /// Those who asked for a restart whose program is being tried.
     var restartAnswers: [(Result<JSONObject, Failure>) -> Void] = []
     let launch: Launch
+    /// Nil where no service manager wants to hear anything.
+    private(set) var notifier: ServiceNotifier?
     /// The file from which this program was started.
     let program = ownProgram()
     /// Listening sockets that a service manager opened.
@@ -64,11 +66,14 @@ final class Daemon: HubContext, CoreControl {
         var arguments: [String]
         var environment: [String: String]
         var inheritance: Inheritance
+        /// Who wants to hear how the daemon is; nil: nobody.
+        var manager: ServiceManager?
 
         /// Whether a service manager looks after this daemon, so that it doesn't end for want of clients. systemd names
-        /// the process that it has started itself.
+        /// the process that it has started itself; for launchd the definition says it.
         var isService: Bool {
             !inheritance.activated.isEmpty || environment["SYSTEMD_EXEC_PID"].flatMap(Int32.init) == getpid()
+                || environment["CODEAI_HUB_SERVICE"] == "1"
         }
     }
 
@@ -138,7 +143,11 @@ final class Daemon: HubContext, CoreControl {
             accessGuard.configuration = configured.access(token: Array(token.utf8), port: identity.port)
         } catch {
             guard error.code == .addressInUse else { throw StartError("\(error)") }
-            let holder = PortHolder.describe(host: configured.host, port: configured.port)
+            // Asking a service manager's socket would start another daemon.
+            let holder =
+                access(home.service, F_OK) == 0
+                ? ": a service manager may hold it for this home, and starts the daemon when somebody connects"
+                : PortHolder.describe(host: configured.host, port: configured.port)
             throw StartError(
                 "The address \(configured.host):\(configured.port) is taken\(holder). Set server.port, CORE_PORT or --port "
                     + "to another, 0 for any free one.", exitCode: .addressInUse)
@@ -232,6 +241,11 @@ final class Daemon: HubContext, CoreControl {
         }
         watchIdleness()
         watchConfiguration()
+        notifier = launch.manager.map { manager in
+            ServiceNotifier(manager, loop: loop) { [unowned self] in summary }
+        }
+        // In the loop's first turn: then it serves.
+        loop.schedule(after: .zero) { [self] in if !isStopping { notifier?.serves() } }
         loop.run()
         if let successor { goOn(with: successor) }
         return exitCode

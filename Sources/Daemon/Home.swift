@@ -68,6 +68,8 @@ struct Home {
     var search: String { path + "/core/search.sqlite" }
     /// What people are writing, a file for each session.
     var drafts: String { path + "/core/drafts" }
+    /// There where a service manager starts the daemon: see `ServiceRecord`.
+    var service: String { path + "/core/service.json" }
     var token: String { path + "/core/token" }
     var sessions: String { path + "/sessions" }
     var providers: String { path + "/providers" }

@@ -45,6 +45,8 @@ final class LifeMarker {
             let text = String(decoding: line, as: UTF8.self)
             if text.hasPrefix("signal "), let number = Int(text.dropFirst(7)) {
                 remains.signal = remains.signal ?? number
+            } else if text == "sent" {
+                remains.wasSent = true
             } else if let object = (try? JSON.parse(Array(line)))?.objectValue {
                 remains.description = object
             }
@@ -56,6 +58,8 @@ final class LifeMarker {
         var lastSign: Timestamp
         /// That it caused itself; nil when it was killed, or the machine stopped.
         var signal: Int?
+        /// The signal came from another process.
+        var wasSent = false
         /// What it wrote at its start.
         var description: JSONObject
     }

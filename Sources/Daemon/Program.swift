@@ -10,6 +10,7 @@ package enum Program {
     /// - Returns: the exit code of the process.
     package static func run(_ arguments: [String]) -> Int32 {
         if arguments.first == "echo-agent" { return EchoAgent.run() }
+        var manager: ServiceManager?
         do throws(StartError) {
             if arguments.first == "provider-login" {
                 return try ProviderLogin.run(Array(arguments.dropFirst()), environment: processEnvironment())
@@ -23,6 +24,7 @@ package enum Program {
             case .showHelp: print(Arguments.help, terminator: "")
             case .checkConfiguration, .run:
                 let inheritance = try parsed.action == .run ? Inheritance.take() : Inheritance()
+                if parsed.action == .run { manager = ServiceManager.take() }
                 let environment = processEnvironment()
                 let home = try Home(environment: environment)
                 if parsed.action == .run { try finishRestore(home) }
@@ -31,12 +33,15 @@ package enum Program {
                     print("The configuration is valid.")
                     return 0
                 }
-                let launch = Daemon.Launch(arguments: arguments, environment: environment, inheritance: inheritance)
+                let launch = Daemon.Launch(
+                    arguments: arguments, environment: environment, inheritance: inheritance, manager: manager)
                 return try Daemon(settings, home: home, launch).run()
             }
             return 0
         } catch {
-            try? writeAll(Array("codeai-hub-core: \(error.message)\n".utf8), to: STDERR_FILENO, "stderr")
+            let priority = ServiceLog.isJournal(processEnvironment()["JOURNAL_STREAM"]) ? "<3>" : ""
+            try? writeAll(Array("\(priority)codeai-hub-core: \(error.message)\n".utf8), to: STDERR_FILENO, "stderr")
+            manager?.tell(["STATUS=\(error.message.split(separator: "\n").joined(separator: " ").prefix(400))"])
             return error.exitCode.rawValue
         }
     }

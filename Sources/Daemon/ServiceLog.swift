@@ -1,4 +1,5 @@
 import Base
+import CLinux
 import Glibc
 import JSON
 import Redaction
@@ -15,6 +16,16 @@ final class ServiceLog: @unchecked Sendable {
         }
 
         static func < (a: Level, b: Level) -> Bool { a.rawValue < b.rawValue }
+
+        /// How systemd's journal learns it (sd-daemon(3)).
+        var prefix: [UInt8] {
+            switch self {
+            case .debug: Array("<7>".utf8)
+            case .info: Array("<6>".utf8)
+            case .warn: Array("<4>".utf8)
+            case .error: Array("<3>".utf8)
+            }
+        }
     }
 
     let path: String
@@ -26,13 +37,23 @@ final class ServiceLog: @unchecked Sendable {
     }
     private let state: Lock<State>
     private let redactor: Redactor
-    private let writesToStderr: Bool
+    private let stderr: Listener
 
-    init(path: String, level: Level, rules: RotatingFile.Rules, redactor: Redactor, writesToStderr: Bool) {
+    /// Who reads what is written to stderr.
+    enum Listener { case nobody, person, journal }
+
+    /// Whether stderr is systemd's journal: `JOURNAL_STREAM` holds its device and inode (systemd.exec(5)).
+    static func isJournal(_ variable: String?) -> Bool {
+        var information = stat()
+        guard let variable, fstat(STDERR_FILENO, &information) == 0 else { return false }
+        return variable == "\(information.st_dev):\(information.st_ino)"
+    }
+
+    init(path: String, level: Level, rules: RotatingFile.Rules, redactor: Redactor, stderr: Listener) {
         self.path = path
         state = Lock(State(file: RotatingFile(path: path, rules: rules), level: level))
         self.redactor = redactor
-        self.writesToStderr = writesToStderr
+        self.stderr = stderr
     }
 
     /// What the configuration says from now on.
@@ -54,7 +75,7 @@ final class ServiceLog: @unchecked Sendable {
             defer { state.told = state.file.lost }
             return state.file.lost - state.told
         }
-        if writesToStderr { ServiceLog.writeToStderr(line) }
+        if stderr != .nobody { ServiceLog.writeToStderr(stderr == .journal ? level.prefix + line : line) }
         if lost > 0 { log(.warn, "lines of this log could not be written", ["lines": JSON(lost)]) }
     }
 

@@ -243,7 +243,7 @@ struct Settings {
         let isFile = fstat(STDERR_FILENO, &information) == 0 && information.st_mode & S_IFMT == S_IFREG
         return ServiceLog(
             path: home.logs + "/core.log", level: logLevel, rules: logRules, redactor: redactor,
-            writesToStderr: !isFile)
+            stderr: isFile ? .nobody : ServiceLog.isJournal(environment["JOURNAL_STREAM"]) ? .journal : .person)
     }
 }
 

@@ -29,10 +29,16 @@ enum AdministrationCommands {
     @Sendable static func stop(_ invocation: Invocation) async throws(CommandFailure) -> ExitCode {
         let isStopped = try await end(invocation)
         let output = Output(invocation)
+        let comesBack = (try? ServiceRecord.read(Connection.home(invocation)))?.socket != nil
         if output.isJSON {
-            output.print(json: ["stopped": JSON(isStopped)])
+            output.print(json: ["stopped": JSON(isStopped), "comesBack": JSON(comesBack)])
         } else {
             output.print(isStopped ? "The daemon has stopped; its sessions are kept.\n" : "No daemon runs.\n")
+            if isStopped, comesBack {
+                output.print(
+                    "It is a service: the next client that connects starts it again, until codeai-hub service remove.\n"
+                )
+            }
         }
         return .ok
     }

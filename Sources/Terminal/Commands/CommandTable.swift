@@ -326,6 +326,30 @@ enum CommandTable {
                 """,
             run: DoctorCommand.run),
         Command(
+            name: "service",
+            arguments: [
+                Argument(
+                    name: "ACTION", isOptional: true, completes: .words(["install", "remove", "status", "logs"]))
+            ],
+            options: [
+                Option("no-socket", help: "install: start the daemon at login, not with the first connection"),
+                Option("hardened", help: "install: take from it, and from agents, what only programs like sudo need"),
+                Option("linger", help: "install: have your services go on after your last logout (loginctl)"),
+                Option("stop", help: "install, remove: stop the daemon also while turns run"),
+                Option("force", help: "install, remove: also where somebody has changed the files"),
+                Option("print", help: "install: show the files, and write nothing"),
+                Option(
+                    "for", value: "MANAGER", help: "With --print: the files for systemd or launchd",
+                    completes: .words(["systemd", "launchd"])),
+                Option("lines", "n", value: "N", help: "logs: the last so many; default 50"),
+                Option("follow", "f", help: "logs: go on with what comes, until ended"),
+            ],
+            help: "Have the system start the daemon and look after it; show how that goes",
+            details: """
+                ACTION is status (the default; it ends with 1 when no service is installed or something is wrong with it),                 install, remove or logs. On Linux it is a systemd service of yours alone, no administrator is needed: it                 starts with the first connection, says when it serves, is watched, and comes back after a crash. install                 again takes up another configuration.
+                """,
+            run: ServiceCommand.run),
+        Command(
             name: "diagnostics",
             options: [
                 Option(

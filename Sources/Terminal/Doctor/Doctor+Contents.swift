@@ -149,13 +149,33 @@ extension Doctor {
 
     // MARK: Around it
 
-    mutating func examineService() {
-        let base =
-            environmentVariable("XDG_CONFIG_HOME").flatMap { $0.isEmpty ? nil : $0 }
-            ?? (environmentVariable("HOME") ?? "") + "/.config"
-        let unit = base + "/systemd/user/codeai-hub-core.service"
-        let isThere = access(unit, F_OK) == 0
-        add("service", .ok, isThere ? "\(unit) is installed" : "not installed: the first client starts the daemon")
+    mutating func examineService() async {
+        guard let report = try? await ServiceReport.look(home), report.isInstalled else {
+            return add("service", .ok, "not installed: the first client starts the daemon")
+        }
+        if let problem = report.problem {
+            return add(
+                "service", .problem, problem,
+                mend: "codeai-hub service logs says why; then codeai-hub service install")
+        }
+        if let address = report.address, let wanted = report.configuredAddress, address != wanted {
+            add(
+                "service", .warning, "it listens at \(address), but the configuration says \(wanted)",
+                mend: "codeai-hub service install")
+        } else if let file = report.files.first(where: { $0.state != .current }) {
+            add(
+                "service", .warning, "\(file.path) is \(file.state.rawValue): not as it would be written now",
+                mend: "codeai-hub service install\(file.state == .outdated ? "" : " --force, which loses the changes")")
+        }
+        guard report.canBeReached else {
+            return add(
+                "service", .warning, "installed, but there is no systemd of this user to ask",
+                mend: "log in anew, or: loginctl enable-linger")
+        }
+        if !hasProblem("service") {
+            let place = report.address.map { "; it listens at \($0)" } ?? ""
+            add("service", .ok, "\(UserManager.service) is \(report.active ?? "?")\(place)")
+        }
     }
 
     mutating func examineTerminal() {

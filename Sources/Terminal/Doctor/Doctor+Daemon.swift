@@ -107,6 +107,9 @@ extension Doctor {
         guard let holder = PortLook.holder(host: host, port: UInt16(clamping: port)) else {
             return add("port", .ok, "\(host):\(port) is free")
         }
+        if let service = try? ServiceRecord.read(home), service.socket?.port == UInt16(clamping: port) {
+            return add("port", .ok, "the service manager listens at \(host):\(port), and starts the daemon")
+        }
         add(
             "port", .problem, "\(host):\(port) is taken by \(holder)",
             mend: "end that program, or: codeai-hub config set server.port 0")

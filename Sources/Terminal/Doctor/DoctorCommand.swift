@@ -80,7 +80,7 @@ struct Doctor {
     }
 
     mutating func examine() async {
-        guard examineHome() else { return examineSurroundings() }
+        guard examineHome() else { return await examineSurroundings() }
         examineToken()
         await examineDaemon()
         examineConfiguration()
@@ -88,13 +88,13 @@ struct Doctor {
         examineProviders()
         examineSessions()
         examineLeftovers()
-        examineSurroundings()
+        await examineSurroundings()
     }
 
-    private mutating func examineSurroundings() {
+    private mutating func examineSurroundings() async {
         examineDisk()
         examineProgram()
-        examineService()
+        await examineService()
         examineTerminal()
     }
 

@@ -29,7 +29,9 @@ enum UninstallCommand {
                 return .ok
             }
         }
-        let isStopped = try await AdministrationCommands.end(invocation)
+        let wasRunning = home.isInUse
+        try ServiceInstallation.removeBeforeUninstalling(home)
+        let isStopped = try await AdministrationCommands.end(invocation) || wasRunning
         let result: Result<Void, ReleaseError> = await onThread {
             do throws(InstallationError) {
                 let installer = try Installer(installation)

@@ -141,6 +141,7 @@ struct ManualPage {
         ("CORE_HOST, CORE_PORT", "As --host and --port."),
         ("CORE_SHUTDOWN_GRACE_MS", "Milliseconds that an idle daemon waits for a client before it ends."),
         ("CORE_LOG_LEVEL", "debug, info, warn or error."),
+        ("CODEAI_HUB_SERVICE", "1: a service manager looks after it, so that it never ends for want of clients."),
     ]
 
     // MARK: codeai-hub-config(5)
