@@ -19,6 +19,8 @@ package protocol CoreControl: AnyObject {
     var traffic: ServerMetrics { get }
     /// How the daemon itself fares.
     var vitals: CoreVitals { get }
+    /// What is known of new versions: `{checkedAt, components, error?}`; nil where nobody has looked.
+    var update: JSONObject? { get }
     /// Packs what helps to find out what is wrong: a tar.bz2.
     func diagnostics(_ done: @escaping (Result<[UInt8], Failure>) -> Void)
     /// Begins to stop; the answer to the request that asked is still sent.
@@ -28,6 +30,7 @@ package protocol CoreControl: AnyObject {
 }
 
 extension CoreControl {
+    package var update: JSONObject? { nil }
     package var settingsSchema: [JSON] { [] }
     package var configuration: JSONObject { [:] }
 }

@@ -42,6 +42,7 @@ extension APIHandler {
         information["uptime"] = JSON(core.identity.uptime)
         information["clients"] = JSON(hub.clientCount)
         information["memory"] = ["rss": JSON(core.residentMemory)]
+        information["update"] = core.update.map { .object($0) }
         information["children"] = .array(core.children.map(\.json))
         let recoveries = service.store.recoveries.map { JSON.object($0.json) }
         let sessions = service.overview(newest: hub.limits.snapshotSessions)

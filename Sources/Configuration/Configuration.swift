@@ -119,6 +119,8 @@ package struct Configuration: Equatable, Sendable {
         /// Files of public keys that are trusted beside those inside the program.
         package var keys: [String] = []
         package var keep = 2
+        /// Seconds from a start until an installed daemon looks for the first time.
+        package var firstCheckSeconds = 600
     }
 
     package var server = Server()

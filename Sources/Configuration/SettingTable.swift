@@ -281,6 +281,10 @@ package enum SettingTable {
             "updates.keep", \.updates.keep, 0...100,
             "Older versions that stay installed beside the one in use, to roll back to. One that a program still runs from always stays."
         ),
+        .integer(
+            "updates.firstCheckSeconds", \.updates.firstCheckSeconds, 0...86400, effect: .restart,
+            "Seconds from the start until an installed daemon looks for a new version, when the last time was a day ago; up to half as much is added by chance, so that not all ask at once."
+        ),
     ]
 
     /// Below `providers.<id>`; the identifier is free.

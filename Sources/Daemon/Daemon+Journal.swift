@@ -59,7 +59,8 @@ extension Daemon {
     func keepJournal() {
         let log = log
         service.onActivity = { event in log.log(.info, event.kind.rawValue, event.fields) }
-        hub.onClient = { client, isHere in
+        hub.onClient = { [unowned self] client, isHere in
+            if isHere { clientCame() }
             log.log(.debug, isHere ? "a client came" : "a client left", client.json.objectValue ?? [:])
         }
         let audit = audit

@@ -69,6 +69,7 @@ extension Daemon {
             ["reason": JSON(reason), "program": JSON(successor.program), "version": JSON(successor.version)])
         notifier?.restarts(within: grace + Daemon.hangLimit)
         hub.broadcast("core:restarting", ["reason": JSON(reason), "version": JSON(successor.version)])
+        updates?.stop()
         catalogue.registry.stopWatching()
         catalogue.registry.endInstallations()
         // Whatever hangs is left behind.

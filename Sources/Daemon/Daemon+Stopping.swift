@@ -29,6 +29,7 @@ extension Daemon {
         notifier?.stops(within: grace + Daemon.hangLimit)
         hub.broadcast("core:shutdown", ["reason": JSON(reason)])
         endpoint.remove()
+        updates?.stop()
         catalogue.registry.stopWatching()
         catalogue.registry.endInstallations()
         // Whatever hangs, the daemon ends.

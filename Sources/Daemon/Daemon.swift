@@ -54,6 +54,8 @@ final class Daemon: HubContext, CoreControl {
     let launch: Launch
     /// Nil where no service manager wants to hear anything.
     private(set) var notifier: ServiceNotifier?
+    /// Nil where no installed release runs.
+    var updates: UpdateCheck?
     /// The file from which this program was started.
     let program = ownProgram()
     /// Listening sockets that a service manager opened.
@@ -241,6 +243,7 @@ final class Daemon: HubContext, CoreControl {
         }
         watchIdleness()
         watchConfiguration()
+        watchUpdates()
         notifier = launch.manager.map { manager in
             ServiceNotifier(manager, loop: loop) { [unowned self] in summary }
         }

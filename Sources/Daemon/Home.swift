@@ -68,6 +68,8 @@ struct Home {
     var search: String { path + "/core/search.sqlite" }
     /// What people are writing, a file for each session.
     var drafts: String { path + "/core/drafts" }
+    /// What is known of new versions: see `UpdateCheck`.
+    var updates: String { path + "/core/updates.json" }
     /// There where a service manager starts the daemon: see `ServiceRecord`.
     var service: String { path + "/core/service.json" }
     var token: String { path + "/core/token" }

@@ -46,7 +46,9 @@ FROM_DAEMON = {
         "importId": text(), "status": one_of("running", "completed", "failed"), "providerId?": PROVIDER,
         "nativeSessionId?": text(), "bytes": whole(), "totalBytes": whole(), "sessionId?": SESSION,
         "error?": ref("Failure")})),
-    "core:notification": ({}, obj({"level": known("info", "warn", "error"), "message": text()})),
+    "core:notification": ({}, obj({
+        "level": known("info", "warn", "error"), "message": text(), "type?": known("update_available"),
+        "components?": array(ref("UpdateComponent"), "With update_available")})),
     "core:restarting": ({}, obj({"reason": text(), "version": text("Of the program that comes")})),
     "core:shutdown": ({}, obj({"reason": text()})),
 }

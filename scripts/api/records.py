@@ -300,6 +300,10 @@ defs["ProviderRecord"] = obj({
 defs["Core"] = obj({
     "version": text(), "instanceId": text("Changes with each start"), "pid": whole(minimum=1), "host": text(),
     "port": whole(minimum=1, maximum=65535), "startedAt": TIME, "protocol": always(1)}, "The daemon")
+defs["UpdateComponent"] = obj({
+    "component": text("core, or provider: and a provider's id"), "from": nullable(text("The installed version")),
+    "to": text("The version that can be installed"), "download": whole("Bytes"),
+    "notes?": text("What is new in it, in Markdown")})
 defs["Settings"] = obj({
     "needsRestart": array(text(), "Keys that the file has differently and only a restart brings"),
     "overridden": mapping(text(), "By key, the flag or the variable that sets it, whatever the file says"),

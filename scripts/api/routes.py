@@ -113,6 +113,10 @@ route("GET", "/status", "getStatus", "Everything about the daemon", {200: ("The 
     "core": obj({**defs["Core"]["properties"],
                  "uptime": number("Seconds", minimum=0), "clients": whole(),
                  "memory": obj({"rss": whole("Bytes")}),
+                 "update?": obj({
+                     "checkedAt": TIME, "components": array(ref("UpdateComponent"), "What can be installed; empty: nothing"),
+                     "error?": obj({"code": text(), "message": text()}, "Why the last look failed")},
+                     "What is known of new versions; only an installed release looks for them, once a day"),
                  "children": array(obj({
                      "pid": whole(minimum=1), "providerId": PROVIDER, "sessionIds": array(SESSION),
                      "rss": whole("Bytes, descendants included"), "processes": whole(minimum=1)}),

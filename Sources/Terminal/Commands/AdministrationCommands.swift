@@ -88,6 +88,12 @@ enum AdministrationCommands {
         if let uptime = core?["uptime"]?.doubleValue { text.append(", up \(Clock.duration(seconds: uptime))") }
         if let clients = core?["clients"]?.intValue { text.append(", \(clients) clients") }
         output.print(text + "\n")
+        for component in core?["update"]?["components"]?.arrayValue ?? [] {
+            let name = RequestText.plain(component["component"])
+            let command = name == "core" ? "codeai-hub update" : "codeai-hub providers update"
+            output.print(
+                StyledText("! \(name) \(RequestText.plain(component["to"])) can be installed: \(command)\n", .yellow))
+        }
         let sessions = status["sessions"]?.arrayValue ?? []
         let busy = sessions.filter { $0["status"]?.stringValue != "idle" }
         output.print(

@@ -259,6 +259,13 @@ function missing(id) {
   return { element };
 }
 
+/** It is said once, so that it stays until it is closed. Installing is done in a terminal: a page may not. */
+function sayUpdate(components) {
+  const core = components.find((entry) => entry.component === "core");
+  const names = components.map((entry) => `${entry.component.replace(/^provider:/, "")} ${entry.to}`).join(", ");
+  toast(core ? t("shell.update.core", { version: visible(core.to, 60) }) : t("shell.update.modules", { names: visible(names, 200) }), { timeout: 0 });
+}
+
 /** What the daemon tells everybody. */
 function watchDaemon() {
   let version = null;
@@ -269,7 +276,8 @@ function watchDaemon() {
     version ??= payload.core.version;
   });
   connection.on("core:notification", ({ payload }) => {
-    toast(visible(payload.message, 600), { kind: payload.level === "error" ? "danger" : payload.level === "warning" ? "warn" : undefined });
+    if (payload.type === "update_available") return sayUpdate(payload.components ?? []);
+    toast(visible(payload.message, 600), { kind: payload.level === "error" ? "danger" : payload.level === "warn" ? "warn" : undefined });
   });
   connection.on("error", ({ payload, requestId }) => {
     // One with the number of a request is that request's, and said where it was made.
