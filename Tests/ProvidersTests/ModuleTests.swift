@@ -27,7 +27,7 @@ import Testing
         #expect(try RegistryFixture(fixture.folder).registry.manifest("claude")?.name == "Claude Code 1.1")
 
         try fixture.name("claudeCodeCli", nil)
-        for _ in 0..<2 { fixture.registry.look() }
+        fixture.registry.look()
         #expect(fixture.registry.manifest("claude")?.name == "Claude Code")
         #expect(fixture.record("claude")["module"] == ["version": "1.0.0", "source": "bundled"])
         #expect(fixture.problems.isEmpty && fixture.removals.isEmpty)

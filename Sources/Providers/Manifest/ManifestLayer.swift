@@ -19,8 +19,12 @@ struct ManifestLayer {
         var absences = 0
     }
 
+    /// How often in a row one must not be there to be gone: a file that an editor replaces may be away for a moment.
+    let absences: Int
     private var entries: [String: Entry] = [:]
     private(set) var problems: [String: ManifestError] = [:]
+
+    init(absences: Int) { self.absences = absences }
 
     /// Sorted.
     var ids: [String] { entries.filter { $0.value.accepted != nil }.keys.sorted() }
@@ -65,8 +69,7 @@ struct ManifestLayer {
         // Whatever comes back is read.
         entry.files.stamps = []
         entries[id] = entry
-        // Seen twice: a file that is being replaced may be away for a moment.
-        guard entry.absences > 1 else { return false }
+        guard entry.absences >= absences else { return false }
         guard entry.accepted != nil, isNeeded else {
             entries[id] = nil
             problems[id] = nil

@@ -32,8 +32,8 @@ package struct ManifestStore {
 
     private let core: Version?
     private var modules: InstalledModules
-    private var installed = ManifestLayer()
-    private var own = ManifestLayer()
+    private var installed = ManifestLayer(absences: 1)
+    private var own = ManifestLayer(absences: 2)
     /// Of own ones that don't fit what has come under them.
     private var conflicts: [String: ManifestError] = [:]
 
