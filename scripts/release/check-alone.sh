@@ -27,7 +27,7 @@ mount -t proc proc "$place/proc"
 
 # Found now: the programs get no PATH.
 chroot=$(command -v chroot) || die "chroot isn't in PATH"
-variables=(CORE_PORT=0 CODEAI_HUB_HOME=/home)
+variables=(CORE_PORT=0 CODEAI_HUB_HOME=/hub)
 alone() { timeout 60 env -i ${variables[@]+"${variables[@]}"} "$chroot" "$place" "$@"; }
 
 failures=0
@@ -71,7 +71,7 @@ printf '127.0.0.1 mirror.test\n' >"$place/etc/hosts"
 printf 'hosts: nosuch files\npasswd: nosuch\n' >"$place/etc/nsswitch.conf"
 expect "a name of /etc/hosts" 1 'refused' /codeai-hub install --from "$source"
 # Somebody has to be there before certificates are asked for: the daemon.
-port=$(sed -nE 's/.*"port": ?([0-9]+).*/\1/p' "$place/home/core/endpoint.json")
+port=$(sed -nE 's/.*"port": ?([0-9]+).*/\1/p' "$place/hub/core/endpoint.json")
 expect "without certificates TLS says so" 1 'no certificates of authorities' \
     /codeai-hub install --from "https://mirror.test:$port/manifest.json"
 expect "the daemon ends" 0 '' /codeai-hub stop
