@@ -121,7 +121,7 @@ let package = Package(
             name: "Daemon",
             dependencies: [
                 "Base", "CLinux", "CVersion", "JSON", "HubProtocol", "EventLoop", "Processes", "Configuration",
-                "EventLog",
+                "EventLog", "Installations",
                 "Providers", "ProviderClaude", "ProviderCodex", "ProviderACP", "EchoAgent", "Redaction", "Search",
                 "Sessions", "Archives", "Backups", "Server", "API",
             ]),
@@ -142,7 +142,8 @@ let package = Package(
         .executableTarget(
             name: "TestPeer",
             dependencies: [
-                "Base", "CLinux", "Configuration", "EventLoop", "Processes", "HTTP1", "WebSocket", "Server",
+                "Base", "CLinux", "Configuration", "Digests", "EventLoop", "Installations", "Processes", "HTTP1",
+                "WebSocket", "Server",
                 "HubProtocol",
                 "Providers", "TestSupport", "ProviderClaude", "FaultServer",
             ],
@@ -165,7 +166,7 @@ let package = Package(
             name: "BackupsTests", dependencies: ["Archives", "Backups", "Base", "JSON", "TestSupport"]),
         .testTarget(
             name: "InstallationsTests",
-            dependencies: ["Archives", "Base", "Digests", "Installations", "JSON", "TestSupport"]),
+            dependencies: ["Archives", "Base", "Digests", "Installations", "JSON", "TestPeer", "TestSupport"]),
         .testTarget(name: "RedactionTests", dependencies: ["Redaction", "Base", "JSON"]),
         .testTarget(name: "DaemonTests", dependencies: ["Daemon", "Base", "JSON", "TestSupport"]),
         .testTarget(name: "HTTP1Tests", dependencies: ["HTTP1", "Base", "CZlib", "TestSupport"]),

@@ -47,6 +47,8 @@ find_missing() {
         need util-linux have setpriv
         need util-linux have unshare
         need binutils have strip
+        # Kills an installer at a call of its choice.
+        need strace have strace
         need procps have ps
         # A service manager to try the units with, in a view of the system of its own.
         need systemd have systemd-socket-activate

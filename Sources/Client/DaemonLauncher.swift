@@ -20,6 +20,13 @@ public struct DaemonLauncher: Sendable {
     /// The exit code of a daemon that finds another one on its home.
     private static let exitOtherDaemon: Int32 = 3
 
+    /// A new version that ends again and again makes room for the one before by itself, when it was started more often than
+    /// this.
+    private static let trialStarts = 3
+
+    /// Whether the home's version of the daemon has still to show that it works.
+    private var isOnTrial: Bool { access(home.path + "/core/trial.json", F_OK) == 0 }
+
     /// Where the daemon is, if it answers; nil when none runs.
     ///
     /// - Throws: `unsafeHome`, and `invalidAnswer` when something else listens at its address.
@@ -58,6 +65,7 @@ public struct DaemonLauncher: Sendable {
         let program = try findExecutable()
         let log = home.path + "/logs/core-start.log"
         var pid = try DaemonProcess.spawn(program, home: home, log: log)
+        var failures = 0
         let clock = ContinuousClock()
         let deadline = clock.now + patience
         var delay = Duration.milliseconds(5)
@@ -66,7 +74,8 @@ public struct DaemonLauncher: Sendable {
             delay = min(delay * 2, .milliseconds(100))
             if let endpoint = try await running() { return (endpoint, endpoint.pid == pid) }
             guard let code = DaemonProcess.exitCode(of: pid) else { continue }
-            guard code == DaemonLauncher.exitOtherDaemon else {
+            if code != DaemonLauncher.exitOtherDaemon { failures += 1 }
+            guard code == DaemonLauncher.exitOtherDaemon || (isOnTrial && failures <= DaemonLauncher.trialStarts) else {
                 throw HubError(
                     .launchFailed, "\(program) ended with code \(code): \(DaemonProcess.tail(of: log))")
             }
@@ -109,7 +118,8 @@ public struct DaemonLauncher: Sendable {
         return nil
     }
 
-    /// `CODEAI_HUB_CORE` names a program outright; else it is beside this one, or in the PATH.
+    /// `CODEAI_HUB_CORE` names a program outright; else it is of the version in force, when this program is of one that is
+    /// installed in the home; else it is beside this one, or in the PATH.
     package func findExecutable(environment: (String) -> String? = environmentVariable) throws(HubError) -> String {
         if let executable { return executable }
         let name = "codeai-hub-core"
@@ -121,12 +131,27 @@ public struct DaemonLauncher: Sendable {
         }
         var folders: [String] = []
         if let own = DaemonProcess.ownPath(), let slash = own.lastIndex(of: "/") {
-            folders.append(String(own[..<slash]))
+            let folder = String(own[..<slash])
+            folders += [inForce(beside: folder), folder].compactMap { $0 }
         }
         // A relative entry of PATH would run whatever lies in the current folder.
         folders += (environment("PATH") ?? "").split(separator: ":").map(String.init).filter { $0.hasPrefix("/") }
         if let folder = folders.first(where: { access($0 + "/" + name, X_OK) == 0 }) { return folder + "/" + name }
         throw HubError(
             .launchFailed, "\(name) is neither beside this program nor in the PATH: set CODEAI_HUB_CORE to its path")
+    }
+
+    /// Versions lie beside one another in the home, with a link to the one in force: by it this program may be an older one.
+    private func inForce(beside version: String) -> String? {
+        guard let slash = version.lastIndex(of: "/") else { return nil }
+        let versions = version[..<slash]
+        guard let above = versions.lastIndex(of: "/") else { return nil }
+        var (ours, homes) = (stat(), stat())
+        guard stat(String(versions[..<above]), &ours) == 0, stat(home.path + "/core", &homes) == 0,
+            ours.st_dev == homes.st_dev, ours.st_ino == homes.st_ino,
+            let real = realpath(versions + "/current", nil)
+        else { return nil }
+        defer { free(real) }
+        return String(cString: real)
     }
 }

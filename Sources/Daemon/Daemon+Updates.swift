@@ -2,6 +2,7 @@ import API
 import Configuration
 import EventLoop
 import Glibc
+import Installations
 import JSON
 import Sessions
 
@@ -12,7 +13,7 @@ extension Daemon {
         guard let tool = UpdateCheck.tool(beside: program, home: home.path) else { return }
         updates = UpdateCheck(
             UpdateCheck.Surroundings(
-                file: home.updates, installedVersions: home.installedVersions, home: home.path, tool: tool,
+                file: home.updates, installedVersions: home.installation.versionsFile, home: home.path, tool: tool,
                 environment: launch.environment,
                 settings: { [unowned self] in
                     let updates = configured.configuration.updates

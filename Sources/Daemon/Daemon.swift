@@ -243,6 +243,7 @@ final class Daemon: HubContext, CoreControl {
         }
         watchIdleness()
         watchConfiguration()
+        watchTrial()
         watchUpdates()
         notifier = launch.manager.map { manager in
             ServiceNotifier(manager, loop: loop) { [unowned self] in summary }
@@ -250,6 +251,8 @@ final class Daemon: HubContext, CoreControl {
         // In the loop's first turn: then it serves.
         loop.schedule(after: .zero) { [self] in if !isStopping { notifier?.serves() } }
         loop.run()
+        // Ended because somebody wanted it.
+        OwnTrial.takeBack()
         if let successor { goOn(with: successor) }
         return exitCode
     }

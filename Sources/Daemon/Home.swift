@@ -1,6 +1,7 @@
 import Base
 import CLinux
 import Glibc
+import Installations
 
 /// The daemon's folder, `~/.codeai-hub` unless told otherwise, and the places in it.
 struct Home {
@@ -9,8 +10,7 @@ struct Home {
     /// - Throws: when the folder can't be made, or isn't this user's alone: whoever else may write there could put
     ///   programs of theirs in our place.
     init(environment: [String: String]) throws(StartError) {
-        let given = environment["CODEAI_HUB_HOME"].flatMap { $0.isEmpty ? nil : $0 }
-        path = given ?? homeDirectory() + "/.codeai-hub"
+        path = Home.path(environment)
         guard path.hasPrefix("/") else {
             throw StartError("CODEAI_HUB_HOME must be an absolute path, not \"\(path)\".", exitCode: .configuration)
         }
@@ -27,18 +27,9 @@ struct Home {
         }
     }
 
-    /// As in the names of releases.
-    private static var platform: String {
-        #if arch(x86_64)
-            let processor = "x64"
-        #else
-            let processor = "arm64"
-        #endif
-        #if os(Linux)
-            return "linux-" + processor
-        #else
-            return "darwin-" + processor
-        #endif
+    /// Where it is, before anything has been looked at.
+    static func path(_ environment: [String: String]) -> String {
+        environment["CODEAI_HUB_HOME"].flatMap { $0.isEmpty ? nil : $0 } ?? homeDirectory() + "/.codeai-hub"
     }
 
     private static let folders = ["", "/core", "/sessions", "/providers", "/logs", "/backups"]
@@ -76,12 +67,8 @@ struct Home {
     var sessions: String { path + "/sessions" }
     var providers: String { path + "/providers" }
     var logs: String { path + "/logs" }
-    /// Component -> version, of what is installed.
-    var installedVersions: String { path + "/installed-versions.json" }
-    /// The daemon's program of an installed version.
-    func installedCore(_ version: String) -> String {
-        "\(path)/core/\(Home.platform)/\(version)/codeai-hub-core"
-    }
+    /// The versions that are installed in it.
+    var installation: InstallationHome { InstallationHome(path: path) }
     var backups: String { path + "/backups" }
 }
 

@@ -23,6 +23,7 @@ package enum Program {
             case .showVersion: print("codeai-hub-core \(Version.current)")
             case .showHelp: print(Arguments.help, terminator: "")
             case .checkConfiguration, .run:
+                if parsed.action == .run { OwnTrial.begin(arguments) }
                 let inheritance = try parsed.action == .run ? Inheritance.take() : Inheritance()
                 if parsed.action == .run { manager = ServiceManager.take() }
                 let environment = processEnvironment()
@@ -39,6 +40,8 @@ package enum Program {
             }
             return 0
         } catch {
+            // Another daemon was faster, or somebody else has the port: that says nothing about this version.
+            if error.exitCode == .alreadyRunning || error.exitCode == .addressInUse { OwnTrial.takeBack() }
             let priority = ServiceLog.isJournal(processEnvironment()["JOURNAL_STREAM"]) ? "<3>" : ""
             try? writeAll(Array("\(priority)codeai-hub-core: \(error.message)\n".utf8), to: STDERR_FILENO, "stderr")
             manager?.tell(["STATUS=\(error.message.split(separator: "\n").joined(separator: " ").prefix(400))"])

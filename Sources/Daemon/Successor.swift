@@ -3,6 +3,7 @@ import CLinux
 import EventLoop
 import Glibc
 import HubProtocol
+import Installations
 import JSON
 import Processes
 
@@ -17,46 +18,15 @@ struct Successor {
     ///
     /// - Throws: `restart_refused` when what is written there can't be used.
     static func program(home: Home, own: String) throws(Failure) -> String {
-        let bytes: [UInt8]
-        do throws(SystemError) {
-            bytes = try readFile(home.installedVersions, limit: 64 << 10)
+        do throws(InstallationError) {
+            guard let version = try VersionsFile(home.installation).version(of: .core) else { return own }
+            let program = home.installation.daemon(version)
+            // Whoever else could write there could put a program of theirs in our place.
+            try InstallationHome.requireOwn(program)
+            return program
         } catch {
-            if error.errno == ENOENT { return own }
-            throw refusal("\(error)")
+            throw refusal(error.message)
         }
-        guard let versions = (try? JSON.parse(bytes))?.objectValue else {
-            throw refusal("\(home.installedVersions) is no JSON object")
-        }
-        guard let entry = versions["core"] else { return own }
-        guard let version = entry.stringValue, isPlain(version) else {
-            throw refusal("\(home.installedVersions) names no version of \"core\"")
-        }
-        let program = home.installedCore(version)
-        try requireOwn(program)
-        return program
-    }
-
-    /// Whoever else could write there could put a program of theirs in our place.
-    private static func requireOwn(_ program: String) throws(Failure) {
-        let folder = String(program[..<(program.lastIndex(of: "/") ?? program.startIndex)])
-        for path in [program, folder] {
-            var information = stat()
-            guard stat(path, &information) == 0 else { throw refusal("\(SystemError.current("stat \(path)"))") }
-            guard information.st_uid == getuid() || information.st_uid == 0, information.st_mode & 0o022 == 0 else {
-                throw refusal("others than this user may write to \(path)")
-            }
-        }
-    }
-
-    /// It becomes a part of a path.
-    private static func isPlain(_ version: String) -> Bool {
-        (1...64).contains(version.utf8.count) && version.first != "."
-            && version.utf8.allSatisfy { byte in
-                switch byte {
-                case 0x30...0x39, 0x41...0x5a, 0x61...0x7a: true
-                default: [UInt8(ascii: "."), UInt8(ascii: "-"), UInt8(ascii: "+"), UInt8(ascii: "_")].contains(byte)
-                }
-            }
     }
 
     static func refusal(_ reason: String, _ details: JSONObject = [:]) -> Failure {

@@ -58,6 +58,9 @@ package struct CommandLink {
         return count > 0 ? String(decoding: buffer[..<count], as: UTF8.self) : nil
     }
 
+    /// Whether there is a link into the versions of this home, whether or not it leads anywhere.
+    package var isOurs: Bool { text.map(isOurs) ?? false }
+
     /// Into the versions of this home, whichever.
     private func isOurs(_ text: String) -> Bool { text.hasPrefix(home.core + "/") && text.hasSuffix("/codeai-hub") }
 }

@@ -78,6 +78,17 @@ package struct InstallationHome: Equatable, Sendable {
         return record.looksWhole(in: folder(of: version, component))
     }
 
+    /// Whether a version's programs can be started, whatever else of it is damaged.
+    func canRun(_ version: Version) -> Bool {
+        let sizes = record(of: version)?.files.map { ($0.path, $0.size) } ?? []
+        return Component.core.programs.allSatisfy { name in
+            var information = stat()
+            guard lstat("\(folder(of: version))/\(name)", &information) == 0 else { return false }
+            let isWhole = sizes.first { $0.0 == name }.map { $0.1 == Int(information.st_size) }
+            return information.st_mode & S_IFMT == S_IFREG && information.st_mode & 0o100 != 0 && isWhole != false
+        }
+    }
+
     /// What was installed as a version; nil when that isn't known.
     package func record(of version: Version, _ component: Component = .core) -> InstallRecord? {
         let record = InstallRecord.read(folder(of: version, component))
@@ -96,6 +107,14 @@ package struct InstallationHome: Equatable, Sendable {
 
     /// The trial that is open, or a roll back that isn't complete.
     package var trial: Trial? { Trial.read(self) }
+
+    /// Whether something was cut short that `Installer.settle` puts in order: by a few looks at names, without a lock.
+    package var isUnsettled: Bool {
+        guard let names = folderEntries(folder(of: .core)) else { return false }
+        if names.contains(where: { $0.hasPrefix(".staging-") || $0.hasPrefix(".removing-") }) { return true }
+        if exists(trialFile), trial.map({ $0.failure != nil || $0.version != installed() }) ?? true { return true }
+        return !names.isEmpty && currentTarget != installed()?.description
+    }
 
     /// What happened to installations, oldest first.
     package var history: [HistoryEntry] { History(self).read() }

@@ -49,7 +49,7 @@ extension Installer {
             }
         }
         restoreMoved()
-        if let installed = home.installed(), home.isWhole(installed) {
+        if let installed = home.installed(), home.canRun(installed) {
             if home.currentTarget != installed.description {
                 try home.pointCurrent(at: installed)
                 done.append("current leads to \(installed) now")
@@ -59,17 +59,18 @@ extension Installer {
         return done + (try replaceLost())
     }
 
-    /// The version that is in force is gone, or none ever was: the next best one.
+    /// The version that is in force can't be started, or none ever was: the next best one.
     private func replaceLost() throws(InstallationError) -> [String] {
-        let there = home.versions()
+        let whole = home.versions()
         let lost = home.installed()
         guard lost != nil || home.currentTarget != nil else { return [] }
         let linked = home.currentTarget.flatMap { Version($0) }
-        guard let next = there.first(where: { $0 == linked }) ?? there.last else { return [] }
+        // The one that the link leads to was in force, even when a file of it is damaged.
+        guard let next = linked.flatMap({ home.canRun($0) ? $0 : nil }) ?? whole.last else { return [] }
         // Its trial would be about a version that isn't there.
         try removeDurably(home.trialFile)
         try home.putInForce(next)
-        return ["version \(lost.map(\.description) ?? "?") is not there, or not whole: \(next) is in force now"]
+        return ["version \(lost.map(\.description) ?? "?") can't be started: \(next) is in force now"]
     }
 
     /// Where two names can't be exchanged in one step, the old folder may have been moved and the new one not.

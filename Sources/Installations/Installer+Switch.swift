@@ -54,6 +54,8 @@ extension Installer {
     /// Leaves the version of the core that is in force.
     ///
     /// - Parameters:
+    ///   - failed: the version that is to be left; nothing is done when another one is in force, as after a daemon that has
+    ///     gone back by itself. Nil: whichever is in force.
     ///   - version: where to; nil: the one that the trial names, else the one that was in force before, else the next older
     ///     one.
     ///   - reason: for people.
@@ -61,13 +63,15 @@ extension Installer {
     /// - Throws: `noPrevious`, `notInstalled`, and what the system says; then `settle` ends what was begun.
     @discardableResult
     package func rollBack(
-        to version: Version? = nil, reason: String, now: Timestamp = .now
+        from failed: Version? = nil, to version: Version? = nil, reason: String, now: Timestamp = .now
     ) throws(InstallationError) -> Version {
         try home.changingState { () throws(InstallationError) in
             let versions = VersionsFile(home)
-            guard let failed = try versions.version(of: .core) else {
+            guard let present = try versions.version(of: .core) else {
                 throw InstallationError(.notInstalled, "no version is installed in \(home.path)")
             }
+            let failed = failed ?? present
+            guard failed == present else { return present }
             guard let target = version ?? before(failed) else {
                 throw InstallationError(.noPrevious, "there is no version to go back to from \(failed)")
             }

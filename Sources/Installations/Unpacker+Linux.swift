@@ -36,7 +36,7 @@ final class Unpacker: TarReader.Receiver {
             try read(package, into: unpacker, onProgress)
         } catch {
             // What the system refused has a better name there.
-            throw unpacker.failure.map { InstallationError($0) } ?? InstallationError(error)
+            throw unpacker.failure ?? InstallationError(error)
         }
         let paths = Set(unpacker.files.map(\.path))
         for name in package.component.requiredFiles where !paths.contains(name) {
@@ -81,10 +81,11 @@ final class Unpacker: TarReader.Receiver {
             onProgress(done)
         }
         guard done == package.size else {
-            throw ArchiveError(.damaged, "\(package.name) has another size than the announced \(package.size) bytes")
+            throw unpacker.failed(
+                .wrongSize, "\(package.name) has another size than the announced \(package.size) bytes")
         }
         guard sums.sha256.finish() == package.sha256, package.sha1.map({ sums.sha1.finish() == $0 }) ?? true else {
-            throw ArchiveError(.damaged, "\(package.name) is not what was announced: its checksum is another one")
+            throw unpacker.failed(.wrongSum, "\(package.name) is not what was announced: its checksum is another one")
         }
         try reader.finish()
     }
@@ -185,11 +186,16 @@ final class Unpacker: TarReader.Receiver {
         file = -1
     }
 
-    /// The error of the system that ended it; `ArchiveError` has no place for its number.
-    private var failure: SystemError?
+    /// What ended it, where `ArchiveError` has no name for it.
+    private var failure: InstallationError?
 
     private func failed(_ error: SystemError) -> ArchiveError {
-        failure = error
+        failure = InstallationError(error)
         return ArchiveError(.inputOutput, error.description)
+    }
+
+    private func failed(_ code: InstallationError.Code, _ message: String) -> ArchiveError {
+        failure = InstallationError(code, message)
+        return ArchiveError(.damaged, message)
     }
 }

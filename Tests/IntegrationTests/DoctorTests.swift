@@ -1,5 +1,6 @@
 import Foundation
 import Glibc
+import Installations
 import JSON
 import TestSupport
 import Testing
@@ -37,8 +38,8 @@ import Testing
         let checks = Set(before.findings.compactMap { $0["check"]?.stringValue })
         #expect(
             checks == [
-                "home", "config", "token", "port", "daemon", "providers", "sessions", "processes", "disk", "program",
-                "service", "terminal",
+                "home", "config", "token", "port", "daemon", "providers", "sessions", "processes", "disk",
+                "installation", "program", "service", "terminal",
             ])
         #expect(before.of("providers").contains { $0["message"]?.stringValue?.hasPrefix("Echo") == true })
         // Looking starts nothing.
@@ -62,6 +63,41 @@ import Testing
         #expect(report.code == 0)
         #expect(report.wrong("home", "warning").first?.contains("not there yet") == true)
         #expect(!FileManager.default.fileExists(atPath: daemon.home))
+    }
+
+    @Test func whatIsInstalledIsLookedAt() throws {
+        let daemon = try TestDaemon()
+        let home = InstallationHome(path: daemon.home)
+        for text in ["1.0.0", "1.1.0"] {
+            let release = TestRelease(text)
+            let installer = try Installer(home)
+            try installer.unpack(release.package(in: daemon.folder.path))
+            try installer.switchTo(release.version)
+        }
+        #expect(try doctor(daemon).wrong("installation", "warning") == [])
+        let place = home.folder(of: try #require(home.installed()))
+        let others = home.folder(of: .core)
+        // A trial that has begun, a link that leads elsewhere, what was left, other bytes.
+        _ = DaemonTrial(home, program: place + "/codeai-hub").begin()
+        unlink(home.currentLink)
+        symlink("9.9.9", home.currentLink)
+        mkdir(others + "/.staging-2.0.0", 0o700)
+        try Data("x".utf8).write(to: URL(fileURLWithPath: place + "/LICENSE"))
+        let report = try doctor(daemon)
+        #expect(report.wrong("installation", "problem") == ["version 1.1.0: LICENSE has another size"])
+        let warnings = report.wrong("installation", "warning")
+        #expect(warnings.count == 3, "\(warnings)")
+        #expect(warnings.contains { $0.contains("leads to 9.9.9, not to 1.1.0") })
+        #expect(warnings.contains { $0.contains("started 1 times") })
+        #expect(warnings.contains { $0.contains(".staging-2.0.0") })
+        let fixed = try doctor(daemon, ["--fix"])
+        #expect(fixed.of("installation").contains { $0["mended"] == true })
+        #expect(home.currentTarget == "1.1.0")
+        #expect(try FileManager.default.contentsOfDirectory(atPath: others).count == 3)
+        try daemon.folder.write("hub/installed-versions.json", "{")
+        #expect(try doctor(daemon).wrong("installation", "problem").contains { $0.contains("no JSON object") })
+        _ = try doctor(daemon, ["--fix"])
+        #expect(home.installed()?.description == "1.1.0")
     }
 
     @Test func permissionsAreFoundAndMended() throws {

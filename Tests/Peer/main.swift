@@ -10,6 +10,7 @@ case "claude": try ClaudeHost.run(arguments: Array(CommandLine.arguments.dropFir
 case "models": FakeModels.run()
 case "migrate": try Migrator.run(arguments: Array(CommandLine.arguments.dropFirst(2)))
 case "faults": try Faults.run(arguments: Array(CommandLine.arguments.dropFirst(2)))
+case "installation": try Installing.run(arguments: Array(CommandLine.arguments.dropFirst(2)))
 default:
     exit(2)
 }

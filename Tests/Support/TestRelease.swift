@@ -61,9 +61,29 @@ package struct TestRelease {
         }
         for (entry, bytes) in more { try add(entry, bytes) }
         try writer.finish()
+        return try TestRelease.write(archive, path, .core, version, unpacked)
+    }
+
+    /// A module of a provider.
+    package static func module(
+        _ component: Component, _ version: Version, _ text: String = "{}", in folder: String
+    ) throws -> Package {
+        var archive: [UInt8] = []
+        var writer = TarWriter { bytes throws(ArchiveError) in archive.append(contentsOf: bytes) }
+        try writer.add(
+            TarEntry(path: "module.json", size: 0, permissions: 0o644, modified: 0), Array(text.utf8))
+        try writer.finish()
+        return try write(archive, "\(folder)/module-\(version).tar.bz2", component, version, text.utf8.count)
+    }
+
+    private static func write(
+        _ archive: [UInt8], _ path: String, _ component: Component, _ version: Version, _ unpacked: Int
+    ) throws -> Package {
         try writeFile(path, archive)
         return Package(
-            version: version, file: path, size: archive.count, sha1: sha1(archive), sha256: sha256(archive),
-            unpackedSize: unpacked, source: "file://\(path)", signedBy: nil)
+            component: component, version: version, file: path, size: archive.count, sha1: sha1(archive),
+            sha256: sha256(archive), unpackedSize: unpacked, source: "file://\(path)", signedBy: nil)
     }
+
+    package static func sha256(_ bytes: [UInt8]) -> [UInt8] { Digests.sha256(bytes) }
 }

@@ -5,7 +5,7 @@ import JSON
 enum AdministrationCommands {
     @Sendable static func start(_ invocation: Invocation) async throws(CommandFailure) -> ExitCode {
         let home = try Connection.home(invocation)
-        let result = try await hub { () throws(HubError) in try await DaemonLauncher(home: home).ensureRunning() }
+        let result = try await hub { () throws(HubError) in try await Connection.ensureRunning(home) }
         let output = Output(invocation)
         let endpoint = result.endpoint
         if invocation.isJSON {

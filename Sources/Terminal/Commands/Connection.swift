@@ -1,4 +1,5 @@
 import Client
+import Installations
 import JSON
 
 /// A command's way to the daemon.
@@ -13,9 +14,17 @@ struct Connection: Sendable {
         let home = try home(invocation)
         return try await hub { () throws(HubError) in
             var started = false
-            if starts { started = try await DaemonLauncher(home: home).ensureRunning().started }
+            if starts { started = try await ensureRunning(home).started }
             return Connection(home: home, client: try HubClient(home: home), started: started)
         }
+    }
+
+    /// The running daemon, started when there was none. An update that was cut short is settled before: what is started is
+    /// a version that is whole.
+    static func ensureRunning(_ home: HubHome) async throws(HubError) -> (endpoint: HubEndpoint, started: Bool) {
+        let installation = InstallationHome(path: home.path)
+        if installation.isUnsettled, !installation.holdsDaemon { _ = try? Installer(installation).settle() }
+        return try await DaemonLauncher(home: home).ensureRunning()
     }
 
     static func home(_ invocation: Invocation) throws(CommandFailure) -> HubHome {

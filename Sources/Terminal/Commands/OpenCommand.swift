@@ -8,7 +8,7 @@ enum OpenCommand {
     @Sendable static func run(_ invocation: Invocation) async throws(CommandFailure) -> ExitCode {
         let home = try Connection.home(invocation)
         let endpoint = try await hub { () throws(HubError) in
-            try await DaemonLauncher(home: home).ensureRunning().endpoint
+            try await Connection.ensureRunning(home).endpoint
         }
         let connection = try await Connection.open(invocation, starts: false)
         var route: String?

@@ -93,6 +93,7 @@ struct Doctor {
 
     private mutating func examineSurroundings() async {
         examineDisk()
+        examineInstallation()
         examineProgram()
         await examineService()
         examineTerminal()

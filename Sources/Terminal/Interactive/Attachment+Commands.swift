@@ -197,7 +197,7 @@ extension Attachment {
         say("starting the daemon...")
         inBackground { (connection, _) throws(CommandFailure) in
             try await hub { () throws(HubError) in
-                _ = try await DaemonLauncher(home: connection.home).ensureRunning()
+                _ = try await Connection.ensureRunning(connection.home)
             }
         }
     }
