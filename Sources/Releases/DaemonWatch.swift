@@ -72,9 +72,14 @@ struct DaemonWatch {
         var instance = instance
         var misses = 0
         var restarts = 0
+        var reported = -1
         while clock.now - begin < duration {
             try checkCancelled()
-            report(.watching(milliseconds: milliseconds(clock.now - begin), of: milliseconds(duration)))
+            let passed = milliseconds(clock.now - begin)
+            if passed / 1000 > reported {
+                reported = passed / 1000
+                report(.watching(milliseconds: passed, of: milliseconds(duration)))
+            }
             if let health = daemon.health() {
                 misses = 0
                 try check(health)

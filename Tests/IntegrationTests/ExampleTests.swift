@@ -31,6 +31,7 @@ import Testing
             let build = TestDaemon.programs
             let modules = [
                 "Base", "JSON", "HubProtocol", "EventLoop", "HTTP1", "WebSocket", "Digests", "Client", "CLinux",
+                "CVersion",
             ]
             let objects = try modules.flatMap { module in
                 let names = try FileManager.default.contentsOfDirectory(atPath: "\(build)/\(module).build")
@@ -38,13 +39,13 @@ import Testing
             }
             let sources = URL(filePath: #filePath).deletingLastPathComponent().appending(path: "../../Sources").path
             let maps =
-                ["\(build)/CLinux.build/module.modulemap"]
+                ["CLinux", "CVersion"].map { "\(build)/\($0).build/module.modulemap" }
                 + ["COpenSSL", "CZlib"].map { "\(sources)/\($0)/module.modulemap" }
             let program = folder + "/hub-example"
             let compiler = try run(
                 "swiftc",
                 ["-swift-version", "6", "-o", program, source, "-I", build + "/Modules", "-module-name", "example"]
-                    + maps.flatMap { ["-Xcc", "-fmodule-map-file=\($0)"] } + objects + ["-lz", "-lcrypto"])
+                    + maps.flatMap { ["-Xcc", "-fmodule-map-file=\($0)"] } + objects + ["-lz", "-lssl", "-lcrypto"])
             guard compiler.code == 0 else { throw TestFailure("swiftc: \(compiler.text)") }
             return program
         }

@@ -55,10 +55,10 @@ struct Finding: Equatable, Sendable {
         case .warning: text.append("warning  ", .yellow)
         case .problem: text.append("problem  ", .red)
         }
-        text.append(DisplayWidth.pad(check, to: 11), .bold)
+        text.append(DisplayWidth.pad(check, to: 13), .bold)
         text.append(message + "\n")
         if let mend, !isMended {
-            text.append("           \(DisplayWidth.pad("", to: 9))-> ", .dim)
+            text.append(DisplayWidth.pad("", to: 22) + "-> ", .dim)
             text.append(mend + "\n")
         }
         return text
