@@ -62,7 +62,9 @@ import Testing
             // As text: 1 and 1.0 are the same there.
             #expect(shown?.description == expected?.description, "\(key.key)")
         }
-        let waiting: Set = ["server.host", "sessions.durability", "search.enabled", "search.maxTextBytes"]
+        let waiting: Set = [
+            "server.host", "sessions.durability", "search.enabled", "search.maxTextBytes", "updates.firstCheckSeconds",
+        ]
         #expect(Set(seen[.restart] ?? []) == waiting)
         #expect(seen.values.reduce(0) { $0 + $1.count } > 50)
         #expect(try daemon.http("GET", "/health").status == 200)
