@@ -93,6 +93,7 @@ struct ManualPage {
             roff.synopsis("codeai-hub-core", "echo-agent")
             roff.synopsis("codeai-hub-core", "provider-login ID [--config PATH]")
             roff.synopsis("codeai-hub-core", "provider-check [--config PATH]")
+            roff.synopsis("codeai-hub-core", "provider-check --module FILE | --modules")
             roff.section("Description")
             roff.paragraph(
                 """
@@ -110,6 +111,8 @@ struct ManualPage {
             roff.entry("echo-agent", "The built-in agent, speaking the Agent Client Protocol on its standard streams.")
             roff.entry("provider-login ID", "The login of a provider's vendor, in this terminal.")
             roff.entry("provider-check", "What is installed and logged in, as JSON.")
+            roff.entry("provider-check --module FILE", "Whether this core can use a provider's module.")
+            roff.entry("provider-check --modules", "The modules that this core has.")
             roff.section("Options")
             for (option, meaning) in daemonOptions { roff.entry(option, meaning) }
             roff.paragraph(

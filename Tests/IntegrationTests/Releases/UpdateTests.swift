@@ -100,11 +100,17 @@ import Testing
         #expect(try hub.tool(["start"], program: hub.command).code == 0)
         try hub.waits(forVersion: old)
         let real = hub.installation.daemon(try #require(Version(old)))
+        // Says the right version, and dies once it has.
+        let dying = hub.folder.path + "/dying"
+        try FileManager.default.copyItem(atPath: real, toPath: dying)
+        let stamp = URL(filePath: #filePath).deletingLastPathComponent()
+            .appending(path: "../../../scripts/release/stamp.sh").path
+        #expect(try run(stamp, [dying, "9.1.3"]).code == 0)
         let cases: [(daemon: String, check: String, reason: String)] = [
             ("exit 7", "exit 0", "ended"),
             ("exit 0", "echo unwilling >&2; exit 1", "unwilling"),
             ("exec sleep 600", "exit 0", "nothing"),
-            ("(sleep 0.4; kill -9 $$) & exec \(real) \"$@\"", "exit 0", "ended"),
+            ("(sleep 0.8; kill -9 $$) & exec \(dying) \"$@\"", "exit 0", "ended"),
             ("exec \(real) \"$@\"", "exit 0", old),
         ]
         let bad = try TestMirror(hub.folder.path + "/bad")
