@@ -47,6 +47,18 @@ package struct ManifestFetcher {
         self.keys = keys
     }
 
+    /// As a flow needs it, of the core or of modules: it reports each place, and can be cancelled.
+    init(
+        downloader: Downloader, keys: TrustedKeys, allowsUnsigned: Bool, isCancelled: @escaping () -> Bool,
+        report: @escaping (ReleaseEvent) -> Void
+    ) {
+        self.init(downloader: downloader, keys: keys)
+        self.allowsUnsigned = allowsUnsigned
+        self.isCancelled = isCancelled
+        onTry = { report(.resolving("\($0)")) }
+        onSkip = { report(.skipped("\($0)", reason: $1.message)) }
+    }
+
     /// Manifests are a few kilobytes.
     static let largestManifest = 1 << 20
     static let largestSignature = 4 << 10

@@ -51,10 +51,9 @@ package struct ModuleFlow {
     ///
     /// - Throws: also `versionMissing` and `coreTooOld`, of a provider that was asked for.
     package func plan(_ request: Request) throws(ReleaseError) -> ReleasePlan {
-        var fetcher = ManifestFetcher(downloader: downloader, keys: request.keys)
-        fetcher.allowsUnsigned = request.allowsUnsigned
-        fetcher.onTry = { report(.resolving("\($0)")) }
-        fetcher.onSkip = { report(.skipped("\($0)", reason: $1.message)) }
+        let fetcher = ManifestFetcher(
+            downloader: downloader, keys: request.keys, allowsUnsigned: request.allowsUnsigned,
+            isCancelled: isCancelled, report: report)
         let (document, manifest) = try fetcher.fetch(request.source.manifests) {
             (document) throws(ReleaseError) in try ProvidersManifest(document.bytes)
         }

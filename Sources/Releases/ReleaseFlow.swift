@@ -42,11 +42,9 @@ package struct ReleaseFlow {
 
     /// What would change. Changes nothing.
     package func plan(_ request: Request) throws(ReleaseError) -> ReleasePlan {
-        var fetcher = ManifestFetcher(downloader: downloader, keys: request.keys)
-        fetcher.allowsUnsigned = request.allowsUnsigned
-        fetcher.isCancelled = isCancelled
-        fetcher.onTry = { report(.resolving("\($0)")) }
-        fetcher.onSkip = { report(.skipped("\($0)", reason: $1.message)) }
+        let fetcher = ManifestFetcher(
+            downloader: downloader, keys: request.keys, allowsUnsigned: request.allowsUnsigned,
+            isCancelled: isCancelled, report: report)
         let source = try request.version.map { version throws(ReleaseError) in try request.source.of(version: version) }
         let (document, found) = try fetcher.fetch((source ?? request.source).manifests) {
             (document) throws(ReleaseError) in
