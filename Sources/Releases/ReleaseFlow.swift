@@ -64,8 +64,9 @@ package struct ReleaseFlow {
             if entry.version < installed, !request.allowsDowngrade {
                 throw ReleaseError(
                     .downgrade,
-                    "\(entry.version) is older than \(installed), which is installed: --allow-downgrade takes it all the "
-                        + "same, and codeai-hub rollback goes back to a version that was here before")
+                    "\(entry.version) is older than \(installed), which is installed: codeai-hub install "
+                        + "--allow-downgrade takes it all the same, codeai-hub rollback goes back to a version that "
+                        + "was here before")
             }
         }
         plan.changes.append(

@@ -10,7 +10,7 @@ import pytest
 
 sys.path.insert(0, str(pathlib.Path(__file__).parent))
 
-from release import ROOT, Key, Release  # noqa: E402
+from release import PROGRAMS, ROOT, SCRIPTS, Key, Release, run  # noqa: E402
 
 SCRIPT = ROOT / "scripts/install.sh"
 SHELLS = {"dash": ["dash"], "busybox": ["busybox", "sh"], "bash": ["bash", "--posix"]}
@@ -29,6 +29,19 @@ TOOLS = {
 @pytest.fixture(scope="session")
 def key(tmp_path_factory):
     return Key(tmp_path_factory.mktemp("key"))
+
+
+@pytest.fixture(scope="session")
+def packed(tmp_path_factory, key):
+    """The folders of two releases of the real programs, 91.0.0 and 91.0.1. Nobody changes them."""
+    folders = [tmp_path_factory.mktemp("packed") / version for version in ("91.0.0", "91.0.1")]
+    for folder in folders:
+        run(
+            [SCRIPTS / "pack.py", "--programs", PROGRAMS, "--strip", "--version", folder.name, "--output", folder],
+            RELEASE_SIGNING_KEY=key.private,
+            RELEASE_KEYS=key.public,
+        )
+    return folders
 
 
 @pytest.fixture

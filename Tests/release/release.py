@@ -14,6 +14,7 @@ import threading
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
 SCRIPTS = ROOT / "scripts/release"
+PROGRAMS = pathlib.Path(os.environ.get("CODEAI_HUB_PROGRAMS", ROOT / ".build/debug"))
 PLATFORM = "linux-" + {"x86_64": "x64", "aarch64": "arm64"}[platform.machine()]
 
 # Nothing but what a shell has inside: it runs with whatever little a test leaves in PATH.

@@ -2,33 +2,11 @@
 a build, or CODEAI_HUB_PROGRAMS, a folder with the two programs."""
 
 import json
-import os
-import pathlib
 import subprocess
 
-import pytest
 
-from release import ROOT, SCRIPTS, run
-
-PROGRAMS = pathlib.Path(os.environ.get("CODEAI_HUB_PROGRAMS", ROOT / ".build/debug"))
-
-
-@pytest.fixture
-def releases(tmp_path, key):
-    """Two releases, of which the second is newer."""
-    folders = {}
-    for version in ("91.0.0", "91.0.1"):
-        folders[version] = tmp_path / version
-        run(
-            [SCRIPTS / "pack.py", "--programs", PROGRAMS, "--strip", "--version", version, "--output", folders[version]],
-            RELEASE_SIGNING_KEY=key.private,
-            RELEASE_KEYS=key.public,
-        )
-    return folders
-
-
-def test_installed_used_updated_and_removed(installer, releases):
-    old, new = releases.values()
+def test_installed_used_updated_and_removed(installer, packed):
+    old, new = packed
     command = installer.person / ".local/bin/codeai-hub"
 
     def hub(*arguments):

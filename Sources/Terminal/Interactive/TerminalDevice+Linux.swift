@@ -79,12 +79,30 @@ final class TerminalDevice: Sendable {
         enterRawMode()
     }
 
-    static var size: (width: Int, height: Int) {
+    static var size: (width: Int, height: Int) { size(of: STDOUT_FILENO) }
+
+    static func size(of fd: Int32) -> (width: Int, height: Int) {
         var size = winsize()
-        guard ioctl(STDOUT_FILENO, UInt(TIOCGWINSZ), &size) == 0, size.ws_col > 0, size.ws_row > 0 else {
+        guard ioctl(fd, UInt(TIOCGWINSZ), &size) == 0, size.ws_col > 0, size.ws_row > 0 else {
             return (80, 24)
         }
         return (Int(size.ws_col), Int(size.ws_row))
+    }
+
+    /// Whether a line, or its end, has come on standard input.
+    static func hasInput(within time: Duration) -> Bool {
+        var entry = pollfd(fd: STDIN_FILENO, events: Int16(POLLIN), revents: 0)
+        return poll(&entry, 1, Int32(time / .milliseconds(1))) > 0
+    }
+
+    /// What a person answers, without blanks around it and in lower case; nil at the end of input.
+    static func readAnswer() -> String? {
+        guard let answer = readLine() else {
+            // Control-D leaves the cursor behind the question.
+            write("\n", to: STDERR_FILENO)
+            return nil
+        }
+        return answer.lowercased().filter { $0 != " " }
     }
 
     /// Writes to standard output, whole; gives up when nobody can read it any more.

@@ -44,7 +44,7 @@ enum ReleaseCommands {
             guard TerminalDevice.isInteractive, !run.output.isJSON else {
                 throw CommandFailure(.refused, "confirmation_needed", "nobody is there to ask: update --yes")
             }
-            guard run.asks("Update now?\(plan.isUpToDate ? "" : run.turnsSentence)") else {
+            guard try run.asks("Update now?\(plan.isUpToDate ? "" : run.turnsSentence)") else {
                 run.output.print("Nothing was changed.\n")
                 return .ok
             }

@@ -84,7 +84,10 @@ final class ReleaseReporter {
     /// One line that the next takes the place of; nothing where nobody looks.
     private func line(_ text: String) {
         guard isLive else { return }
-        TerminalDevice.write("\r\u{1b}[K" + Sanitizer.cleanLine(text), to: STDERR_FILENO)
+        // One that wraps couldn't be taken away. In the last column the cursor would hang between two lines.
+        let width = TerminalDevice.size(of: STDERR_FILENO).width - 1
+        TerminalDevice.write(
+            "\r\u{1b}[K" + DisplayWidth.truncate(Sanitizer.cleanLine(text), to: width), to: STDERR_FILENO)
         hasLine = true
     }
 

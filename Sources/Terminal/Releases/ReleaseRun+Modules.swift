@@ -134,7 +134,7 @@ enum ModuleCommands {
                     throw CommandFailure(
                         .refused, "confirmation_needed", "nobody is there to ask: providers update --yes")
                 }
-                guard run.asks("Install now? Nothing restarts; sessions that run go on as they are.") else {
+                guard try run.asks("Install now? Nothing restarts; sessions that run go on as they are.") else {
                     run.output.print("Nothing was changed.\n")
                     return .ok
                 }

@@ -215,11 +215,17 @@ final class ReleaseRun {
             ? " The daemon restarts." : " The daemon restarts; \(turns == 1 ? "a turn runs" : "\(turns) turns run")."
     }
 
-    func asks(_ question: String) -> Bool {
+    func asks(_ question: String) throws(CommandFailure) -> Bool {
         reporter.end()
         TerminalDevice.write(question + " [Y/n] ", to: STDERR_FILENO)
-        guard let answer = readLine() else { return false }
-        return ["", "y", "yes"].contains(answer.lowercased())
+        // Control-C is only a flag here, which reading wouldn't see.
+        while !TerminalDevice.hasInput(within: .milliseconds(50)) {
+            guard flow.isCancelled() else { continue }
+            TerminalDevice.write("\n", to: STDERR_FILENO)
+            throw CommandFailure(.interrupted, "cancelled", "cancelled; nothing was changed")
+        }
+        guard let answer = TerminalDevice.readAnswer() else { return false }
+        return ["", "y", "yes"].contains(answer)
     }
 }
 

@@ -24,7 +24,7 @@ enum UninstallCommand {
                 ? "the installed versions in \(home.path); sessions and settings stay"
                 : "\(home.path) with all sessions, settings and backups"
             TerminalDevice.write("This removes \(Sanitizer.cleanLine(what)).\nGo on? [y/N] ", to: STDERR_FILENO)
-            guard let answer = readLine(), ["y", "yes"].contains(answer.lowercased()) else {
+            guard let answer = TerminalDevice.readAnswer(), ["y", "yes"].contains(answer) else {
                 output.print("Nothing was removed.\n")
                 return .ok
             }

@@ -259,21 +259,29 @@ function missing(id) {
   return { element };
 }
 
-/** It is said once, so that it stays until it is closed. Installing is done in a terminal: a page may not. */
+/** Takes away what the page says of versions; there is one such message at a time. */
+let closeVersions = () => {};
+
+/** It is said once, so that it stays until it is closed, or there is news. Installing is done in a terminal: a page may not. */
 function sayUpdate(components) {
   const core = components.find((entry) => entry.component === "core");
   const names = components.map((entry) => `${entry.component.replace(/^provider:/, "")} ${entry.to}`).join(", ");
-  toast(core ? t("shell.update.core", { version: visible(core.to, 60) }) : t("shell.update.modules", { names: visible(names, 200) }), { timeout: 0 });
+  closeVersions();
+  closeVersions = toast(core ? t("shell.update.core", { version: visible(core.to, 60) }) : t("shell.update.modules", { names: visible(names, 200) }), { timeout: 0 });
 }
 
 /** What the daemon tells everybody. */
 function watchDaemon() {
-  let version = null;
-  connection.on("core:state", ({ payload }) => {
-    if (version !== null && payload.core.version !== version) {
-      toast(t("shell.updated", { version: visible(payload.core.version, 40) }), { action: { label: t("shell.reload"), run: () => location.reload() }, timeout: 0 });
-    }
-    version ??= payload.core.version;
+  let own = null;
+  let running = null;
+  connection.on("core:state", ({ payload: { core: { version } } }) => {
+    own ??= running ??= version;
+    // A connection that comes back is no news.
+    if (version === running) return;
+    running = version;
+    closeVersions();
+    if (version === own) return;
+    closeVersions = toast(t("shell.updated", { version: visible(version, 40) }), { action: { label: t("shell.reload"), run: () => location.reload() }, timeout: 0 });
   });
   connection.on("core:notification", ({ payload }) => {
     if (payload.type === "update_available") return sayUpdate(payload.components ?? []);
