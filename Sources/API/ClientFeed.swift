@@ -205,8 +205,12 @@ final class ClientFeed {
         let last = session.log.committedSeq
         let sent = replays.removeFirst().after
         met[session.id] = JSON(last)
-        guard sent < last else { return }
-        sendResync(session.id, "the events \(sent + 1) to \(last) can't be read any more", lastSeq: last)
+        if sent < last {
+            sendResync(session.id, "the events \(sent + 1) to \(last) can't be read any more", lastSeq: last)
+        }
+        guard wantsChunks else { return }
+        // What streams now began before the client heard of it: without its beginning, no later piece would fit.
+        for chunk in session.streaming { sink.send(hub.frame(of: chunk), isEphemeral: true) }
     }
 
     /// Goes on with the replays as far as the client keeps up. Called again when its queue has drained.

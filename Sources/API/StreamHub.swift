@@ -3,6 +3,7 @@ package import EventLog
 package import EventLoop
 package import HubProtocol
 package import JSON
+import Providers
 package import Search
 package import Server
 package import Sessions
@@ -164,7 +165,7 @@ package final class StreamHub: SessionObserver {
             if isNew, room > 0, let session = try? service.session(state.sessionId) {
                 messages = newestMessages(of: session, room: &room)
             }
-            open += service.loaded[state.sessionId]?.streaming ?? []
+            open += service.loaded[state.sessionId]?.streaming.map(\.openItem) ?? []
             record["messages"] = .array(messages)
             record["draft"] = service.drafts[state.sessionId]?.record ?? .null
             sessions.append(.object(record))
@@ -229,9 +230,13 @@ package final class StreamHub: SessionObserver {
     package func session(_ session: Session, streamed chunk: StreamChunk) {
         stateNow = nil
         guard !feeds.isEmpty else { return }
-        framesEncoded += 1
-        let frame = OutgoingFrame("stream:chunk", text: FrameText(chunk, timestamp: .now), encoder: encoder)
+        let frame = frame(of: chunk)
         for feed in feeds { feed.offer(frame, of: session.id, isEphemeral: true) }
+    }
+
+    func frame(of chunk: StreamChunk) -> OutgoingFrame {
+        framesEncoded += 1
+        return OutgoingFrame("stream:chunk", text: FrameText(chunk, timestamp: .now), encoder: encoder)
     }
 
     package func session(_ sessionId: String, drafted draft: MessageDraft) {
@@ -258,5 +263,17 @@ package final class StreamHub: SessionObserver {
     /// Closes every client's connection.
     package func closeAll(reason: String, code: WebSocketCloseCode) {
         for connection in connections.values { connection.close(code, reason: reason) }
+    }
+}
+
+extension StreamChunk {
+    /// One of `open` in `core:state`.
+    fileprivate var openItem: JSON {
+        var object: JSONObject = [
+            "sessionId": JSON(sessionId), "itemId": JSON(itemId), "kind": JSON(kind.rawValue), "role": "assistant",
+            "content": JSON(text),
+        ]
+        object["turnId"] = turnId.map { JSON($0) }
+        return .object(object)
     }
 }

@@ -225,15 +225,11 @@ package final class Session {
 
     private static func size(of record: EventRecord) -> Int { record.data["content"]?.stringValue?.utf8.count ?? 0 }
 
-    /// The text that is streaming now.
-    package var streaming: [JSON] {
+    /// The text that is streaming now: each item as one piece, from its beginning.
+    package var streaming: [StreamChunk] {
         openItems.items.map { item in
-            var object: JSONObject = [
-                "sessionId": JSON(id), "itemId": JSON(item.itemId), "kind": JSON(item.kind.rawValue),
-                "role": "assistant", "content": JSON(item.text),
-            ]
-            object["turnId"] = item.turnId.map { JSON($0) }
-            return .object(object)
+            StreamChunk(
+                sessionId: id, turnId: item.turnId, itemId: item.itemId, kind: item.kind, text: item.text, offset: 0)
         }
     }
 }

@@ -5,11 +5,11 @@ import HubProtocol
 import JSON
 import Providers
 import Server
-import Sessions
 import TestSupport
 import Testing
 
 @testable import API
+@testable import Sessions
 
 /// A client in memory that takes as much as the test lets it.
 private final class RecordingSink: FrameSink {
@@ -165,6 +165,32 @@ private final class SeamFixture {
         fixture.append(2, to: session)
         fixture.turn()
         #expect(sink.seqs(of: session.id) == [2, 3, 4, 5, 6])
+    }
+
+    /// What streams when a client comes begins at its beginning, for no piece fits before the one before it.
+    @Test(arguments: [true, false])
+    func textThatStreamsComesFromItsBeginning(wantsChunks: Bool) throws {
+        let fixture = try SeamFixture()
+        let session = try fixture.service.create(.init(providerId: "echo", workspace: "/tmp"), by: fixture.client)
+        fixture.append(2, to: session)
+        fixture.turn()
+        let sink = RecordingSink()
+        let feed = ClientFeed(sink: sink, hub: fixture.hub, holds: true, isOfOneSession: true)
+        fixture.hub.add(feed)
+        func stream(_ text: String) {
+            let offset = session.openItems.append("i", .message, of: "echo", turnId: "t", text: text)
+            fixture.hub.session(
+                session,
+                streamed: StreamChunk(sessionId: session.id, itemId: "i", kind: .message, text: text, offset: offset))
+        }
+        stream("befo")
+        stream("re, ")
+        feed.configure(selection: .only([session.id]), wantsChunks: wantsChunks, cursors: [(session.id, 0)])
+        stream("after")
+        let pieces = sink.frames.filter { $0["type"] == "stream:chunk" }.compactMap { $0["payload"] }
+        #expect(pieces.compactMap { $0["content"]?.stringValue } == (wantsChunks ? ["before, ", "after"] : []))
+        #expect(pieces.compactMap { $0["offset"]?.intValue } == (wantsChunks ? [0, 8] : []))
+        #expect(sink.seqs(of: session.id) == [1, 2, 3])
     }
 
     @Test func aCursorAheadOfTheLogIsToldSo() throws {

@@ -46,7 +46,7 @@ import Testing
         fixture.provider.say(.chunk(itemId: "m1", kind: .message, text: "2"))
         fixture.turn()
         #expect(fixture.chunks.map(\.offset) == [0, 3])
-        #expect(session.streaming.first?["content"] == "é12")
+        #expect(session.streaming.first?.text == "é12")
     }
 
     @Test func aChunkIsPublishedAfterWhatWasAppendedBefore() throws {
