@@ -43,6 +43,12 @@ extension Installer {
             if let trial = home.trial, trial.failure != nil, home.isWhole(trial.previous) {
                 try home.finishGoingBack(trial)
                 done.append("going back from \(trial.version) to \(trial.previous) was cut short and is complete now")
+            } else if let trial = home.trial, trial.failure == nil, let installed = home.installed(),
+                installed != trial.version, installed != trial.previous, home.isWhole(trial.previous)
+            {
+                // Its own trial had made room for that of the next version, which didn't come into force.
+                try Trial(version: installed, previous: trial.previous, since: trial.since).write(home)
+                done.append("\(installed) is on trial again, \(trial.version) never was")
             } else if home.trial == nil || home.trial?.failure != nil || home.trial?.version != home.installed() {
                 try removeDurably(home.trialFile)
                 done.append("a trial that never began was dropped")
@@ -155,6 +161,8 @@ extension Installer {
         guard rename(folder, aside) == 0 || errno == ENOENT else {
             throw InstallationError(.current("rename \(folder) to \(aside)"))
         }
+        // Else a loss of power could bring the name back, with half of what was in it.
+        try filing { () throws(SystemError) in try synchronize(folder: parent(folder)) }
         removeTree(aside)
     }
 }

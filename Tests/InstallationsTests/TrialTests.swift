@@ -69,6 +69,20 @@ import Testing
         #expect(home.installed() == new)
     }
 
+    /// Killed between the trial of the next version and its coming into force.
+    @Test func whatIsOnTrialStaysSoWhenTheNextNeverCame() throws {
+        try Trial(version: Version("1.2.0")!, previous: old, since: .now).write(home)
+        _ = try Installer(home).settle()
+        #expect(home.installed() == new)
+        #expect(home.trial?.version == new)
+        #expect(home.trial?.previous == old)
+        // What is known to work is not tried again.
+        try Installer(home).confirm()
+        try Trial(version: Version("1.2.0")!, previous: new, since: .now).write(home)
+        _ = try Installer(home).settle()
+        #expect(home.trial == nil)
+    }
+
     @Test func asLongAsADaemonRunsThereIsNoReasonToGoBack() throws {
         for _ in 1...3 { _ = daemon(new).begin() }
         try holdingTheHome { #expect(daemon(new).begin() == .onTrial(starts: 4)) }
