@@ -12,6 +12,8 @@ package struct InstallationError: Error, Equatable, Sendable, CustomStringConver
         case daemonRuns = "daemon_runs"
         /// The home, or what is in it, belongs to somebody else, or others may write there.
         case homeNotTrusted = "home_not_trusted"
+        /// It is the folder of other things, too.
+        case homeShared = "home_shared"
         /// This user may not write there.
         case notPermitted = "not_permitted"
         case readOnly = "read_only"

@@ -12,12 +12,18 @@ extension Installer {
     /// - Parameters:
     ///   - keepData: leaves sessions, the configuration, what providers have, logs and backups.
     ///   - links: of the person's; others are left alone.
-    /// - Throws: `daemonRuns`; nothing has changed then.
+    /// - Throws: `daemonRuns`, `homeShared`; nothing has changed then.
     package func uninstall(
         keepData: Bool, links: [CommandLink] = [], now: Timestamp = .now
     ) throws(InstallationError) {
         guard !home.holdsDaemon else {
             throw InstallationError(.daemonRuns, "a daemon runs on \(home.path): stop it first (codeai-hub stop)")
+        }
+        guard keepData || !isSharedFolder else {
+            throw InstallationError(
+                .homeShared,
+                "\(home.path) is the folder of more than this program: uninstall --keep-data, and remove by hand what is left"
+            )
         }
         let installed = home.installed()
         let versions = (folderEntries(home.folder(of: .core)) ?? []).compactMap { Version($0) }
@@ -41,6 +47,17 @@ extension Installer {
         removeTree(home.core)
         // Unless something is in it that isn't ours.
         rmdir(home.path)
+    }
+
+    /// The person's own folder, or one above it: `logs` and `backups` there could be anybody's.
+    private var isSharedFolder: Bool {
+        guard let own = realpath(homeDirectory(), nil), let hub = realpath(home.path, nil) else { return false }
+        defer {
+            free(own)
+            free(hub)
+        }
+        let path = String(cString: hub)
+        return path == "/" || (String(cString: own) + "/").hasPrefix(path + "/")
     }
 
     private func removeModules() throws(InstallationError) {

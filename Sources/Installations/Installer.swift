@@ -168,8 +168,9 @@ package final class Installer {
         return runningPrograms().filter { $0.program.hasPrefix(folder + "/") }.map(\.pid)
     }
 
+    /// But for this process: it may well be a program of the version that it mends.
     func requireUnused(_ version: Version, _ component: Component) throws(InstallationError) {
-        guard let pid = processes(of: version, component).first else { return }
+        guard let pid = processes(of: version, component).first(where: { $0 != getpid() }) else { return }
         throw InstallationError(
             .inUse, "process \(pid) runs from version \(version): stop it first (codeai-hub stop), then try again")
     }

@@ -69,6 +69,17 @@ import Testing
         #expect(try home.flaws(of: version) == [])
     }
 
+    /// `codeai-hub install` mends the version that it is a program of.
+    @Test func whoeverMendsAVersionMayRunFromIt() throws {
+        let package = try TestRelease("1.0.0").smaller.package(in: folder.path)
+        let program = home.folder(of: package.version) + "/codeai-hub"
+        unlink(program)
+        try FileManager.default.copyItem(atPath: TestDaemon.programs + "/TestPeer", toPath: program)
+        let mended = try run(program, ["installation", "install", home.path, "1.0.0", package.file])
+        #expect(mended.output == "done\n", Comment(rawValue: mended.text))
+        #expect(try home.flaws(of: package.version) == [])
+    }
+
     @Test func theLinkOfThePerson() throws {
         let bin = folder.path + "/bin"
         let link = CommandLink(home, in: bin)
@@ -125,6 +136,16 @@ import Testing
         try Installer(home).uninstall(keepData: false)
         #expect(!exists(home.path))
         _ = try Installer(home)
+        // What is called so in a person's own folder needs not be ours.
+        for own in [home.path, home.path + "/below"] {
+            try folder.write("hub/below/logs", "x")
+            try folder.write("hub/backups/holiday.jpg", "x")
+            let refused = try run(
+                TestDaemon.programs + "/TestPeer", ["installation", "uninstall", home.path], environment: ["HOME": own])
+            #expect(refused.output.contains("home_shared"), Comment(rawValue: refused.text))
+            #expect(folder.read("hub/backups/holiday.jpg") == "x")
+        }
+        removeTree(home.path + "/below")
         try folder.write("hub/not-ours", "x")
         try Installer(home).uninstall(keepData: false)
         #expect(folderEntries(home.path) == ["not-ours"])
