@@ -31,6 +31,8 @@ package struct ReleaseError: Error, Equatable, Sendable, CustomStringConvertible
         case versionMissing = "version_missing"
         /// An older version than the installed one.
         case downgrade = "downgrade_refused"
+        /// Another version has come into force since the plan was made.
+        case changed = "changed_meanwhile"
         /// A provider's module that needs a newer core.
         case coreTooOld = "core_too_old"
         /// A provider's module that this core can't use, or that isn't the one that was announced.

@@ -46,29 +46,29 @@ package struct ReleaseFlow {
             downloader: downloader, keys: request.keys, allowsUnsigned: request.allowsUnsigned,
             isCancelled: isCancelled, report: report)
         let source = try request.version.map { version throws(ReleaseError) in try request.source.of(version: version) }
-        let (document, found) = try fetcher.fetch((source ?? request.source).manifests) {
-            (document) throws(ReleaseError) in
-            let manifest = try Manifest(document.bytes)
-            return (manifest, try self.entry(of: manifest, request))
-        }
-        let (manifest, entry) = found
-        try checkCancelled()
-        let mirrors = try document.mirrors(of: entry.package, manifest.baseURLs)
-        var plan = ReleasePlan(manifest: "\(document.location)", signedBy: document.signedBy, changes: [])
         let installed = try installing { () throws(InstallationError) in
             try VersionsFile(home).version(of: .core)
         }
-        if let installed {
-            // What lacks something is mended by installing it again.
-            guard installed != entry.version || !home.isWhole(installed) else { return plan }
-            if entry.version < installed, !request.allowsDowngrade {
+        let (document, found) = try fetcher.fetch((source ?? request.source).manifests) {
+            (document) throws(ReleaseError) in
+            let manifest = try Manifest(document.bytes)
+            let entry = try self.entry(of: manifest, request)
+            // Also a mirror that has stopped at an old release is left for the next.
+            if let installed, entry.version < installed, !request.allowsDowngrade {
                 throw ReleaseError(
                     .downgrade,
                     "\(entry.version) is older than \(installed), which is installed: codeai-hub install "
                         + "--allow-downgrade takes it all the same, codeai-hub rollback goes back to a version that "
                         + "was here before")
             }
+            return (manifest, entry)
         }
+        let (manifest, entry) = found
+        try checkCancelled()
+        let mirrors = try document.mirrors(of: entry.package, manifest.baseURLs)
+        var plan = ReleasePlan(manifest: "\(document.location)", signedBy: document.signedBy, changes: [])
+        // What lacks something is mended by installing it again.
+        if installed == entry.version, home.isWhole(entry.version) { return plan }
         plan.changes.append(
             ReleasePlan.Change(
                 component: .core, from: installed, entry: entry, mirrors: mirrors,
@@ -123,6 +123,12 @@ package struct ReleaseFlow {
         _ change: ReleasePlan.Change, of plan: ReleasePlan, daemon: (any DaemonControl)?
     ) throws(ReleaseError) -> Outcome {
         let installer = try installing { () throws(InstallationError) in try Installer(home) }
+        // What somebody has agreed to is a change from this version, not from what others have installed meanwhile.
+        if let present = home.installed(), present != change.from {
+            if present == change.entry.version, home.isWhole(present) { return Outcome(from: present, to: nil) }
+            throw ReleaseError(
+                .changed, "version \(present) has come into force meanwhile: nothing was changed; try again")
+        }
         _ = try installing { () throws(InstallationError) in try installer.settle() }
         try installing { () throws(InstallationError) in
             try installer.requireRoom(

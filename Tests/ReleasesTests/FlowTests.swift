@@ -173,6 +173,36 @@ import Testing
         #expect(code { _ = try flow.plan(bad) } == "signature_wrong")
     }
 
+    /// A mirror that has stopped, or is stopped by somebody, at what was rightly signed once.
+    @Test func aMirrorThatIsBehindIsLeftForTheNext() throws {
+        try install("1.2.0")
+        let stale = try TestMirror(folder.path + "/stale", key: mirror.key)
+        try stale.publish(TestRelease("1.1.0"))
+        try mirror.publish(TestRelease("1.3.0"))
+        let request = ReleaseFlow.Request(
+            source: try ReleaseSource(mirrors: [stale.path, mirror.path]),
+            keys: try TrustedKeys(files: [mirror.keyFile]))
+        #expect(try flow.plan(request).changes.first?.entry.version == Version("1.3.0"))
+    }
+
+    /// Somebody looked at a plan for long, and somebody else has installed a newer version meanwhile.
+    @Test func aPlanThatIsBehindIsNotCarriedOut() throws {
+        try install("1.2.0")
+        try mirror.publish(TestRelease("1.3.0"))
+        let plan = try flow.plan(try request())
+        let change = try #require(plan.changes.first)
+        try install("1.4.0")
+        #expect(code { _ = try flow.apply(change, of: plan, daemon: nil) } == "changed_meanwhile")
+        #expect(home.installed() == Version("1.4.0"))
+        #expect(home.versions() == [Version("1.2.0"), Version("1.4.0")])
+        // The same one is no reason to complain.
+        try mirror.publish(TestRelease("1.5.0"))
+        let next = try flow.plan(try request())
+        try install("1.5.0")
+        let outcome = try flow.apply(try #require(next.changes.first), of: next, daemon: nil)
+        #expect(outcome.to == nil)
+    }
+
     @Test func keysThatCannotBeReadAreNotOverlooked() throws {
         try folder.write("none.pub", "x")
         #expect(code { _ = try TrustedKeys(files: [folder.path + "/none.pub"]) } == "key_invalid")

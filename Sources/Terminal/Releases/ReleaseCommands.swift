@@ -13,6 +13,7 @@ enum ReleaseCommands {
 
     @Sendable static func install(_ invocation: Invocation) async throws(CommandFailure) -> ExitCode {
         try await ReleaseRun.run(invocation) { run throws(CommandFailure) in
+            run.settle()
             let plan = try releasing { () throws(ReleaseError) in
                 var request = try run.request()
                 request.version = try run.version("version")
@@ -25,6 +26,7 @@ enum ReleaseCommands {
 
     @Sendable static func update(_ invocation: Invocation) async throws(CommandFailure) -> ExitCode {
         try await ReleaseRun.run(invocation) { run throws(CommandFailure) in
+            if !invocation.has("check") { run.settle() }
             guard let installed = run.installation.installed() else {
                 throw CommandFailure(
                     .refused, "not_installed",

@@ -128,6 +128,10 @@ final class ReleaseRun {
 
     // MARK: Doing
 
+    /// Has what was cut short, or was damaged, put in order before anything is planned on it. What can't be is said by what
+    /// comes then.
+    func settle() { if installation.isUnsettled { _ = try? Installer(installation).settle() } }
+
     /// - Parameter modules: of providers, which come after the core that is to use them.
     func carryOut(_ plan: ReleasePlan, modules: ReleasePlan? = nil) throws(CommandFailure) -> ExitCode {
         var outcome = ReleaseFlow.Outcome(from: nil, to: nil, isRestarted: false)

@@ -91,6 +91,20 @@ import Testing
         #expect(hub.installed == "1.2.0")
     }
 
+    /// The file that says what is in force can't be read: nothing is lost by that.
+    @Test(arguments: ["install", "update"]) func aDamagedFileOfVersionsIsMended(_ command: String) throws {
+        #expect(try install().code == 0)
+        try mirror.publish(TestRelease("1.4.0"))
+        for text in ["", "{", "[]", #"{"core":7}"#] {
+            try hub.folder.write("hub/installed-versions.json", text)
+            let words = [command, "--from", mirror.path, "--key", mirror.keyFile]
+            let answer = try hub.ask(words + (command == "update" ? ["--yes"] : []))
+            #expect(answer.code == 0, "\(text): \(answer.last)")
+            #expect(hub.installed == "1.4.0")
+            #expect(try hub.problem() == nil)
+        }
+    }
+
     @Test func placesThatCannotBeWritten() throws {
         try refused("file_too_large", [], limits: ["--fsize=250000"])
         // A disk without room, where that can be had; and a file where a folder must be.
