@@ -48,7 +48,7 @@ enum LaunchAgent {
             """
     }
 
-    private static func escape(_ text: String) -> String {
+    static func escape(_ text: String) -> String {
         var result = ""
         for character in text.unicodeScalars {
             switch character {

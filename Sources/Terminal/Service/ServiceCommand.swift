@@ -153,7 +153,7 @@ struct ServiceInstallation {
     /// Before its program goes: nothing is to start it any more. What is another home's stays.
     static func removeBeforeUninstalling(_ home: HubHome) throws(CommandFailure) {
         let files = try ServiceFiles(home: home)
-        guard files.record != nil else { return }
+        guard files.record != nil, files.areOfThisHome else { return }
         let manager = ServiceManagerCommand(home: home, files.manager).flatMap { $0.answers ? $0 : nil }
         manager?.disable()
         _ = files.remove()

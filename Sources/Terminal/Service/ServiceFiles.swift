@@ -63,6 +63,21 @@ struct ServiceFiles {
 
     var isInstalled: Bool { paths.contains { access($0, F_OK) == 0 } }
 
+    /// Whether what is there starts this home's daemon, and not that of another home, which has taken the service over since.
+    var areOfThisHome: Bool {
+        let line =
+            switch manager {
+            case .systemd: "Environment=" + SystemdUnits.word("CODEAI_HUB_HOME=" + home.path)
+            case .launchd: "<string>\(LaunchAgent.escape(home.path))</string>"
+            }
+        return paths.allSatisfy { path in
+            guard !path.hasSuffix(".socket"), let bytes = try? readFile(path) else { return true }
+            return bytes.split(separator: 0x0a).contains { text in
+                text.drop { $0 == 0x20 }.elementsEqual(line.utf8)
+            }
+        }
+    }
+
     /// - Parameter wanted: what would be written now; nil: nothing.
     func state(_ path: String, wanted: String?) -> State {
         guard access(path, F_OK) == 0 else { return .missing }

@@ -90,13 +90,14 @@ enum SystemdUnits {
 
     /// As systemd.syntax(7) quotes it. `%` stands for itself only twice; `$` is itself in a program's path, and in variables.
     static func word(_ text: String) -> String {
-        var result = ""
+        var result = String.UnicodeScalarView()
         var needsQuotes = text.isEmpty
-        for character in text {
+        // One by one: to a string a quote with an accent on it is no quote, to systemd it is.
+        for character in text.unicodeScalars {
             switch character {
-            case "%": result += "%%"
+            case "%": result += "%%".unicodeScalars
             case "\\", "\"":
-                result += "\\\(character)"
+                result += ["\\", character]
                 needsQuotes = true
             case " ", "'", ";",
                 _ where !character.isASCII:
@@ -105,6 +106,6 @@ enum SystemdUnits {
             default: result.append(character)
             }
         }
-        return needsQuotes ? "\"\(result)\"" : result
+        return needsQuotes ? "\"\(String(result))\"" : String(result)
     }
 }

@@ -202,6 +202,20 @@ import Testing
         #expect(daemon.folder.read("asked")?.contains("disable --now codeai-hub.socket\n") == true)
     }
 
+    /// Since then the service was made another home's.
+    @Test func uninstallingLeavesTheServiceOfAnotherHome() throws {
+        let daemon = try machine()
+        #expect(try daemon.tool(["service", "install"]).code == 0)
+        let file = Self.units + "codeai-hub.service"
+        let text = try #require(daemon.folder.read(file))
+        try daemon.folder.write(file, text.replacingOccurrences(of: "/a home,", with: "/another home,"))
+        try FileManager.default.removeItem(atPath: daemon.folder.path + "/asked")
+        let gone = try daemon.tool(["uninstall", "--keep-data", "--yes", "--json"])
+        #expect(gone.code == 0, Comment(rawValue: gone.text))
+        #expect(daemon.folder.read(file)?.contains("/another home,") == true)
+        #expect(daemon.folder.read("asked")?.contains("disable") != true)
+    }
+
     /// Whatever can't be: it is said, and nothing is left behind.
     @Test(arguments: [
         ("no systemctl", "no_service_manager"), ("no manager", "no_service_manager"), ("port 0", "no_port"),
