@@ -26,7 +26,8 @@ struct UpdateSchedule: Equatable {
     /// Seconds until the next one; 0: it is due.
     func wait(now: UpdateSchedule) -> Int64 {
         var passed = (now.checkedAt.milliseconds - checkedAt.milliseconds) / 1000
-        if bootId == now.bootId { passed = now.bootSeconds - bootSeconds }
+        // The file may say anything: no number in it ends the daemon.
+        if bootId == now.bootId { passed = now.bootSeconds &- bootSeconds }
         // A last time that is still to come was noted by a wrong clock: a day from now, then.
         return passed < 0 ? UpdateSchedule.interval : max(0, UpdateSchedule.interval - passed)
     }

@@ -35,6 +35,10 @@ import Testing
         #expect(last.wait(now: at(-400 * Self.day, boot: "b", 5)) == Self.day)
     }
 
+    @Test(arguments: [Int64.min, .max]) func numbersThatMakeNoSenseEndNothing(_ seconds: Int64) {
+        #expect(at(0, seconds).wait(now: at(0, 200)) == Self.day)
+    }
+
     @Test func nowIsNow() {
         let (a, b) = (UpdateSchedule.now(), UpdateSchedule.now())
         #expect(a.bootId == b.bootId && !a.bootId.isEmpty)
