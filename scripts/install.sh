@@ -107,6 +107,10 @@ find_platform() {
 # shellcheck disable=SC2012,SC2016  # find needs not be here, and what is listed is one number
 owner() { ls -ldn "$1" | $awk 'NR == 1 { print $3 }'; }
 
+# others_write FOLDER
+# shellcheck disable=SC2012,SC2016
+others_write() { ls -ldn "$1" | $awk 'NR == 1 { exit !(substr($1, 6, 1) == "w" || substr($1, 9, 1) == "w") }'; }
+
 find_home() {
     me=$(id -u)
     home=${CODEAI_HUB_HOME:-}
@@ -125,15 +129,21 @@ find_home() {
     if [ -e "$home" ] && [ "$(owner "$home/.")" != "$me" ]; then
         die "$home belongs to somebody else: run this as its owner, without sudo"
     fi
+    # The program that is fetched runs from there: nobody else may put another in its place.
+    for place in "$home" "$home/core"; do
+        if [ -d "$place" ] && others_write "$place/."; then die "others may write to $place: chmod go-w '$place'"; fi
+    done
     downloads=$home/core/downloads
 }
 
 make_folder() {
     [ -d "$home" ] || made_home=yes
+    alone=true
     mkdir -p "$downloads" || die "$downloads can't be made"
     # What a killed run left. The program itself must be able to run there, which in /tmp it isn't everywhere.
     for old in "$home/core"/.bootstrap-*; do
-        if [ -d "$old" ] && ! kill -0 "${old##*-}" 2>/dev/null; then rm -rf "$old"; fi
+        if [ ! -d "$old" ]; then continue; fi
+        if [ "${old##*-}" != $$ ] && kill -0 "${old##*-}" 2>/dev/null; then alone=false; else rm -rf "$old"; fi
     done
     rm -rf "$home/core/.bootstrap-$$"
     mkdir "$home/core/.bootstrap-$$" || die "$home/core can't be written"
@@ -490,9 +500,11 @@ is_package() {
 # copy FROM TO: without writing it a second time, where that is possible.
 copy() { ln "$1" "$2" 2>/dev/null || cp "$1" "$2"; }
 
-# get_package: from the first mirror that has it, and has it right; $part keeps what came when the line breaks.
+# get_package: from the first mirror that has it, and has it right; $part keeps what came when the line breaks. It isn't
+# the program's own part, which that locks as no shell can; and only one of several runs at a time goes on with it.
 get_package() {
-    file=$folder/release/$package part=$downloads/$package.part
+    file=$folder/release/$package part=$downloads/$package.install.part
+    if ! $alone; then part=$folder/$package.part; fi
     if [ -f "$downloads/$package" ] && is_package "$downloads/$package"; then
         copy "$downloads/$package" "$file"
         return
@@ -514,8 +526,9 @@ get_package() {
             if [ "$before" -lt "$size" ]; then get "$mirror" "$part" "$size" progress </dev/null || status=$?; fi
             if [ "$(length "$part")" -ge "$size" ]; then
                 if is_package "$part"; then
-                    mv "$part" "$downloads/$package"
-                    copy "$downloads/$package" "$file"
+                    # The program looks for it there, too.
+                    if $alone; then copy "$part" "$downloads/$package"; fi
+                    mv "$part" "$file"
                     return
                 fi
                 say "$mirror: size or sums are wrong"
@@ -553,6 +566,7 @@ take_program() {
 }
 
 main() {
+    mask=$(umask)
     umask 077
     wanted='' places='' named=false allow_unsigned=false
     for option; do
@@ -629,11 +643,13 @@ main() {
     get_package
     take_program
     status=0
+    # A daemon that it starts has agents write as the person would.
+    umask "$mask"
     CODEAI_HUB_HOME=$home "$folder/codeai-hub" install --from "$folder/release" "$@" || status=$?
     # Otherwise it has said itself what was wrong.
     [ "$status" -le 125 ] || die "the program doesn't run here (status $status): may programs be run from $home?"
     [ "$status" -eq 0 ] || exit "$status"
-    rm -f "$downloads/$package"
+    if $alone; then rm -f "$downloads/$package"; fi
 }
 
 { main "$@" </dev/null; exit; }

@@ -103,8 +103,13 @@ def test_the_programs_failure_is_the_scripts(installer, release):
 
 def test_everything_is_the_persons_alone(installer, release):
     installer.run("--from", release.folder, FAKE_STATUS="9")
+    called = installer.home / "called"
     for path in [installer.home, *installer.home.rglob("*")]:
-        assert path.stat().st_mode & 0o077 == 0, path
+        assert path == called or path.stat().st_mode & 0o077 == 0, path
+    # But not what the program makes, or has made: that is as the person has it.
+    mask = os.umask(0)
+    os.umask(mask)
+    assert stat.S_IMODE(called.stat().st_mode) == 0o666 & ~mask
 
 
 def test_events(installer, release):
@@ -305,7 +310,7 @@ def test_the_next_run_goes_on_with_what_has_come(installer, tmp_path, key):
         result = installer.run("--from", mirror.url)
     assert result.returncode == 1 and "run this again" in result.stderr
     assert installer.called is None
-    part = installer.home / "core/downloads" / f"{release.package.name}.part"
+    part = installer.home / "core/downloads" / f"{release.package.name}.install.part"
     assert part.stat().st_size == 100_000
     with Mirror(release.folder) as mirror:
         assert installer.run("--from", mirror.url).returncode == 0
@@ -320,7 +325,7 @@ def test_a_part_of_something_else(installer, tmp_path, key, what):
     downloads = installer.home / "core/downloads"
     downloads.mkdir(parents=True)
     length = {"other bytes": size // 2, "too long": size + 5, "whole but wrong": size}[what]
-    (downloads / f"{release.package.name}.part").write_bytes(b"x" * length)
+    (downloads / f"{release.package.name}.install.part").write_bytes(b"x" * length)
     with Mirror(release.folder) as mirror:
         assert installer.run("--from", mirror.url).returncode == 0
     assert installer.left == []
@@ -459,7 +464,7 @@ def test_ended_while_it_downloads(installer, tmp_path, key, sent):
             # Signals that are ignored when a shell starts can't be caught by it.
             preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
         )
-        part = installer.home / "core/downloads" / f"{release.package.name}.part"
+        part = installer.home / "core/downloads" / f"{release.package.name}.install.part"
         until = time.monotonic() + 30
         # What curl has in its own buffer isn't there yet.
         while not (part.exists() and part.stat().st_size > 190_000):
@@ -478,6 +483,35 @@ def test_ended_while_it_downloads(installer, tmp_path, key, sent):
         assert installer.run("--from", mirror.url).returncode == 0
     assert mirror.requests == [size]
     assert installer.left == [] and not list((installer.home / "core").glob(".bootstrap-*"))
+
+
+def test_two_at_once(installer, tmp_path, key):
+    """The second one takes nothing from the first, which is in the middle of its download."""
+    release = Release(tmp_path / "release", key, members=program(1 << 19))
+    stall = threading.Event()
+    with Mirror(release.folder, cut=[200_000], stall=stall) as slow, Mirror(release.folder) as mirror:
+        first = subprocess.Popen(
+            installer.command("--from", slow.url, "--key", key.public), env=installer.environment(), stderr=subprocess.PIPE, text=True
+        )
+        until = time.monotonic() + 20
+        while not any(path.stat().st_size > 190_000 for path in installer.home.glob("core/downloads/*")):
+            assert time.monotonic() < until and first.poll() is None
+            time.sleep(0.02)
+        second = installer.run("--from", mirror.url)
+        assert second.returncode == 0, second.stderr
+        assert mirror.requests == [None]
+        stall.set()
+        _, said = first.communicate(timeout=60)
+    assert first.returncode == 0, said
+    assert slow.requests == [None, 200_000]
+    assert installer.left == [] and not list((installer.home / "core").glob(".bootstrap-*"))
+
+
+@pytest.mark.parametrize("place", [".", "core"])
+def test_a_home_that_others_may_write_to(installer, release, place):
+    (installer.home / "core").mkdir(parents=True)
+    (installer.home / place).chmod(0o770)
+    refused(installer, installer.run("--from", release.folder), "others may write")
 
 
 def test_somebody_elses_home(installer, release):
