@@ -18,7 +18,8 @@ esac
 
 results=$root/.build/test-results
 release=$results/release
-passed=0 failed=0 broken=()
+# A line for each step, of those that run side by side, too: how many checks passed, how many failed, its name.
+counts=$results/counts
 
 # What a step prints is kept beside its result, so that the end of the run can tell what went wrong in it.
 output() { printf '%s/%s.log' "$results" "${1// /-}"; }
@@ -26,17 +27,18 @@ output() { printf '%s/%s.log' "$results" "${1// /-}"; }
 # The same for what is built beside the tests.
 beside() { output "beside $1" | sed 's/\.log$//'; }
 
+count() { printf '%d %d %s\n' "$2" "$3" "$1" >>"$counts"; }
+
 # step NAME COMMAND...: a step that isn't made of counted tests; it counts as one check.
 step() {
     local name=$1 start=$SECONDS
     shift
     say "$name"
     if "$@" > >(tee "$(output "$name")") 2>&1; then
-        passed=$((passed + 1))
+        count "$name" 1 0
         printf '%s: ok (%d s)\n' "$name" $((SECONDS - start))
     else
-        failed=$((failed + 1))
-        broken+=("$name")
+        count "$name" 0 1
         printf '%s: FAILED (%d s)\n' "$name" $((SECONDS - start))
     fi
 }
@@ -49,9 +51,7 @@ tally() {
         bad=$((bad + 1))
         ran=$((ran + 1))
     fi
-    passed=$((passed + ran - bad))
-    failed=$((failed + bad))
-    [[ $bad -eq 0 ]] || broken+=("$name")
+    count "$name" $((ran - bad)) "$bad"
     printf '%s: %d passed, %d failed (%d s)\n' "$name" $((ran - bad)) "$bad" $((SECONDS - start))
 }
 
@@ -83,6 +83,9 @@ script_tests() {
 }
 
 finish() {
+    local name broken passed failed
+    mapfile -t broken < <(awk '$2 > 0' "$counts" | cut -d ' ' -f 3-)
+    read -r passed failed < <(awk '{ passed += $1; failed += $2 } END { print passed + 0, failed + 0 }' "$counts")
     if [[ ${#broken[@]} -gt 0 ]]; then
         for name in "${broken[@]}"; do
             printf '\n==> what failed in %s\n' "$name"
@@ -94,6 +97,26 @@ finish() {
     printf '\n%d passed, %d failed\n' "$passed" "$failed"
     [[ $failed -eq 0 ]]
     exit
+}
+
+# The integration tests in two lanes, since they mostly wait, and after each what waits as well. Within a lane one at a time: they
+# start daemons, kill them and watch the clock. What a lane prints is shown once the other is through.
+agents='IntegrationTests\.(Contract|ProcessHygiene|ClaudeCode|Codex|Editor|Failure|Interrupt|ManifestAgent|Mixing|Provider|Usage|Import|MainJob)'
+
+# integration NAME ARGUMENTS...: two runs may share one build, since neither writes to it.
+integration() { tests "$1" --skip-build --no-parallel --ignore-lock "${@:2}"; }
+
+lane_of_agents() {
+    integration "tests with agents" --filter "$agents"
+    export -n CODEAI_HUB_TEST_RECORDINGS
+    script_tests "web tests" scripts/web-test.sh web.xml
+}
+
+lane_of_sessions() {
+    integration "integration tests" --filter IntegrationTests --skip "$agents"
+    export -n CODEAI_HUB_TEST_RECORDINGS
+    step "the daemon does what is described" scripts/schemathesis.sh
+    script_tests "release tests" scripts/release-test.sh release.xml
 }
 
 # What is only built, or built to be run later: one after the other, each with its output and its status in files.
@@ -137,12 +160,13 @@ install_tools() {
 
 scripts/setup.sh --test
 mkdir -p "$results"
-rm -rf "$results"/beside-* "$release"
+rm -rf "$results"/beside-* "$results"/*.log "$release"
+: >"$counts"
 step "test tools" install_tools
 step "lint" scripts/lint.sh
 step "build" swift build --build-tests --explicit-target-dependency-import-check error
 # Without a build the rest would only repeat its errors.
-[[ " ${broken[*]-} " != *" build "* ]] || finish
+grep -qx '0 1 build' "$counts" && finish
 
 # What tests hear and say is kept, and checked after them.
 export CODEAI_HUB_TEST_RECORDINGS=$results/recordings
@@ -150,7 +174,7 @@ rm -rf "$CODEAI_HUB_TEST_RECORDINGS"
 tests "unit tests" --skip-build --parallel --skip IntegrationTests
 
 # The tests that follow mostly wait, for daemons and clocks: what else must be built is built beside them, at the lowest
-# priority, in a process group of its own that ends with this run.
+# priority. All in process groups of their own, which end with this run.
 set -m
 (
     set +e
@@ -158,17 +182,16 @@ set -m
     builds
 ) &
 builder=$!
+(lane_of_agents) >"$results/lane.log" 2>&1 &
+lane=$!
 set +m
-trap 'kill -- "-$builder" 2>/dev/null || true' EXIT
-
-# One at a time: they start daemons, kill them and watch the clock.
-tests "integration tests" --skip-build --no-parallel --filter IntegrationTests
+trap 'kill -- "-$builder" "-$lane" 2>/dev/null || true' EXIT
+(lane_of_sessions)
+wait "$lane" || true
+cat "$results/lane.log"
 step "what the tests saw is as described" "$CODEAI_HUB_TEST_PYTHON" scripts/validate-recordings.py "$CODEAI_HUB_TEST_RECORDINGS"
 rm -rf "$CODEAI_HUB_TEST_RECORDINGS"
 unset CODEAI_HUB_TEST_RECORDINGS
-step "the daemon does what is described" scripts/schemathesis.sh
-script_tests "release tests" scripts/release-test.sh release.xml
-script_tests "web tests" scripts/web-test.sh web.xml
 step "release build" built "release build"
 step "the release where nothing else is" scripts/release/check-alone.sh "$release"/codeai-hub-core-*-"$(project_version)".tar.bz2
 step "benchmarks build" built "benchmarks build"
