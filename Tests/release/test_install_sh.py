@@ -461,8 +461,8 @@ def test_ended_while_it_downloads(installer, tmp_path, key, sent):
             env=installer.environment(),
             stderr=subprocess.DEVNULL,
             start_new_session=True,
-            # Signals that are ignored when a shell starts can't be caught by it.
-            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+            # Signals that are ignored when a shell starts can't be caught by it: nohup ignores one, a shell's "&" another.
+            preexec_fn=lambda: [signal.signal(one, signal.SIG_DFL) for one in (signal.SIGINT, signal.SIGHUP)],
         )
         part = installer.home / "core/downloads" / f"{release.package.name}.install.part"
         until = time.monotonic() + 30
