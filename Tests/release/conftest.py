@@ -10,7 +10,7 @@ import pytest
 
 sys.path.insert(0, str(pathlib.Path(__file__).parent))
 
-from release import PROGRAMS, ROOT, SCRIPTS, Key, Release, run  # noqa: E402
+from release import PROGRAMS, ROOT, SCRIPTS, Authority, Key, Release, run  # noqa: E402
 
 SCRIPT = ROOT / "scripts/install.sh"
 SHELLS = {"dash": ["dash"], "busybox": ["busybox", "sh"], "bash": ["bash", "--posix"]}
@@ -29,6 +29,11 @@ TOOLS = {
 @pytest.fixture(scope="session")
 def key(tmp_path_factory):
     return Key(tmp_path_factory.mktemp("key"))
+
+
+@pytest.fixture(scope="session")
+def authority(tmp_path_factory):
+    return Authority(tmp_path_factory.mktemp("authority"))
 
 
 @pytest.fixture(scope="session")

@@ -8,6 +8,7 @@ import os
 import pathlib
 import platform
 import re
+import ssl
 import subprocess
 import tarfile
 import threading
@@ -64,6 +65,17 @@ def program(padding=0):
     ]
 
 
+class Authority:
+    """Certifies this machine's name, for whoever trusts its file."""
+
+    def __init__(self, folder):
+        self.file, self.key = folder / "authority.pem", folder / "authority.key"
+        run(
+            ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=localhost", "-addext",
+             "subjectAltName=DNS:localhost", "-keyout", self.key, "-out", self.file]
+        )  # fmt: skip
+
+
 class Release:
     def __init__(self, folder, key, version="9.8.7", members=None):
         self.folder, self.key, self.version = folder, key, version
@@ -100,13 +112,19 @@ class Release:
 
 class Mirror(http.server.ThreadingHTTPServer):
     """Serves a folder on loopback. `cut` has how many bytes of which answers' bodies it sends before it hangs up (the first is
-    for the first request of a package, and so on); `ranges` says whether it can begin in the middle."""
+    for the first request of a package, and so on); `ranges` says whether it can begin in the middle; with an `authority` it
+    speaks https."""
 
-    def __init__(self, folder, cut=(), ranges=True, stall=None):
+    def __init__(self, folder, cut=(), ranges=True, stall=None, authority=None):
         super().__init__(("127.0.0.1", 0), Handler)
         self.folder, self.cut, self.ranges, self.stall = folder, list(cut), ranges, stall
         self.requests, self.sent = [], 0
         self.url = f"http://127.0.0.1:{self.server_address[1]}"
+        if authority:
+            context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            context.load_cert_chain(authority.file, authority.key)
+            self.socket = context.wrap_socket(self.socket, server_side=True, do_handshake_on_connect=False)
+            self.url = f"https://localhost:{self.server_address[1]}"
 
     def __enter__(self):
         threading.Thread(target=self.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True).start()

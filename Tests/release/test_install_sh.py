@@ -44,6 +44,21 @@ def test_from_a_server(installer, release, shell, tools):
     assert ("can check the release's signature" in result.stderr) == (tools == "busybox")
 
 
+@pytest.mark.parametrize("tools", ["curl", "wget", "busybox"])
+@pytest.mark.parametrize("is_trusted", [True, False])
+def test_over_https(installer, release, authority, tmp_path, tools, is_trusted):
+    """The certificate counts. Busybox doesn't look at it, and has nothing to check signatures by: it isn't good enough."""
+    (tmp_path / "wgetrc").write_text(f"ca_certificate = {authority.file}\n")
+    trust = {"CURL_CA_BUNDLE": authority.file, "WGETRC": tmp_path / "wgetrc"} if is_trusted else {}
+    with Mirror(release.folder, authority=authority) as mirror:
+        result = installer.run("--from", mirror.url, tools=tools, **trust)
+    if is_trusted and tools != "busybox":
+        assert result.returncode == 0, result.stderr
+        assert installer.called and installer.left == []
+    else:
+        refused(installer, result, "no release can be had")
+
+
 @pytest.mark.parametrize("shell", SHELLS)
 @pytest.mark.parametrize("tools", [*TOOLS, "busybox", "unlinked"])
 def test_from_a_folder(installer, release, shell, tools):

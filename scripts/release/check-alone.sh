@@ -4,12 +4,13 @@
 #   scripts/release/check-alone.sh PACKAGE.tar.bz2
 #
 # The daemon is started by the tool and serves; a session of the echo agent is held; names are looked up in /etc/hosts,
-# whatever services the system has for it; TLS, which needs the system's certificates, says that they are missing.
+# whatever services the system has for it; TLS, which needs the system's certificates, says that they are missing, and with
+# some the program installs itself from a server, and takes itself away. The package's manifest has to be beside it.
 set -euo pipefail
 # shellcheck source=scripts/lib.sh
 source "$(dirname "${BASH_SOURCE[0]}")/../lib.sh"
 
-[[ $# -eq 1 && $1 != -* ]] || { sed -n '2,7s/^# \{0,1\}//p' "$0" && exit 2; }
+[[ $# -eq 1 && $1 != -* ]] || { sed -n '2,8s/^# \{0,1\}//p' "$0" && exit 2; }
 [[ $(id -u) -eq 0 ]] || die "this needs root, for chroot"
 package=$(readlink -f "$1")
 
@@ -19,7 +20,8 @@ if [[ ${CODEAI_ALONE-} != yes ]]; then
 fi
 
 place=$(mktemp -d)
-trap 'umount "$place/proc"; rm -rf --one-file-system "$place"' EXIT
+mirror=$(mktemp -d)
+trap 'umount "$place/proc"; rm -rf --one-file-system "$place" "$mirror"' EXIT
 mkdir "$place/proc" "$place/work"
 tar -C "$place" -xjf "$package" codeai-hub codeai-hub-core
 mount -t proc proc "$place/proc"
@@ -75,6 +77,46 @@ port=$(sed -nE 's/.*"port": ?([0-9]+).*/\1/p' "$place/hub/core/endpoint.json")
 expect "without certificates TLS says so" 1 'no certificates of authorities' \
     /codeai-hub install --from "https://mirror.test:$port/manifest.json"
 expect "the daemon ends" 0 '' /codeai-hub stop
+
+# The release on a server with a certificate of an authority of this test's own. What is installed is tried with nothing on its
+# standard input: that is the one device it needs.
+mkdir "$place/dev"
+mknod -m 666 "$place/dev/null" c 1 3
+cp "$package" "$(dirname "$package")/manifest.json" "$mirror"
+"$root/scripts/release/new-key.sh" "$mirror/key.pem" "$place/key.pub" >/dev/null 2>&1
+RELEASE_SIGNING_KEY=$mirror/key.pem RELEASE_KEYS=$place/key.pub "$root/scripts/release/sign.sh" "$mirror/manifest.json" >/dev/null
+for name in authority others; do
+    openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=mirror.test -addext subjectAltName=DNS:mirror.test \
+        -keyout "$mirror/$name.key" -out "$place/$name.pem" 2>/dev/null
+done
+python3 - "$mirror" "$place/authority.pem" >"$mirror/port" 2>/dev/null <<'END' &
+import functools, http.server, ssl, sys
+
+folder, certificate = sys.argv[1:]
+handler = functools.partial(http.server.SimpleHTTPRequestHandler, directory=folder)
+server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
+context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+context.load_cert_chain(certificate, f"{folder}/authority.key")
+server.socket = context.wrap_socket(server.socket, server_side=True, do_handshake_on_connect=False)
+print(server.server_address[1], flush=True)
+server.serve_forever()
+END
+for _ in {1..100}; do
+    [[ ! -s $mirror/port ]] || break
+    sleep 0.1
+done
+options=(--from "https://mirror.test:$(cat "$mirror/port")/" --key /key.pub)
+variables+=(SSL_CERT_FILE=/others.pem)
+expect "a server that nobody here trusts" 1 'trusts' /codeai-hub install "${options[@]}"
+variables+=(SSL_CERT_FILE=/authority.pem)
+expect "it is installed over https" 0 "$version is installed" /codeai-hub install "${options[@]}" --no-link
+installed=$(echo "$place"/hub/core/*/current/codeai-hub)
+installed=${installed#"$place"}
+expect "what was installed works" 0 'hello again' "$installed" new echo 'hello again'
+expect "it is up to date" 0 "$version is installed and up to date" "$installed" update "${options[@]}" --yes
+expect "it is removed" 0 'Removed' "$installed" uninstall --yes
+expect "nothing of it is left" 1 'there is no /hub' /codeai-hub uninstall --yes
+
 printf 'me:x:%d:0::/work:/bin/sh\n' "$(id -u)" >"$place/etc/passwd"
 printf 'broken' >"$place/work/.codeai-hub/core/config.json"
 chmod -R go= "$place/work"
