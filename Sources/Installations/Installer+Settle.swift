@@ -92,7 +92,8 @@ extension Installer {
     }
 
     /// What was written and not yet in its place when its writer was killed.
-    private func sweepState() -> [String] {
+    @discardableResult
+    func sweepState() -> [String] {
         var done: [String] = []
         for path in [home.versionsFile, home.trialFile, home.historyFile] {
             let name = path.dropFirst(parent(path).count + 1) + "."

@@ -33,13 +33,18 @@ extension Installer {
             onStep(.removing(.core, version))
             try remove(version, .core)
         }
-        if keepData { try removeModules() } else { removeData() }
-        for link in links { try link.remove() }
-        if keepData, let installed {
-            try History(home).add(HistoryEntry(.core, installed, at: now, .uninstalled))
-            try VersionsFile(home).set(.core, nil)
+        if keepData {
+            try removeModules()
+            if let installed {
+                try History(home).add(HistoryEntry(.core, installed, at: now, .uninstalled))
+                try VersionsFile(home).set(.core, nil)
+            }
             if try VersionsFile(home).read().isEmpty { try removeDurably(home.versionsFile) }
+            sweepState()
+        } else {
+            removeData()
         }
+        for link in links { try link.remove() }
         if let installed { onStep(.removing(.core, installed)) }
         removeTree(home.folder(of: .core))
         guard !keepData else { return }

@@ -130,6 +130,17 @@ import Testing
         #expect(versions == ["1.0.0"])
     }
 
+    /// What was cut short leaves nothing behind when it is done again, wherever that was.
+    @Test(arguments: ["{}", "{\"core\":\"1.4.0\"}", nil]) func uninstallingAgain(versions: String?) throws {
+        if let versions { try folder.write("hub/installed-versions.json", versions) } else { unlink(home.versionsFile) }
+        try folder.write("hub/sessions/a.jsonl", "said")
+        try folder.write("hub/installed-versions.json.123.new", "{")
+        try folder.write("hub/core/installs.json.123.new", "{")
+        try Installer(home).uninstall(keepData: true)
+        #expect(folderEntries(home.path)?.sorted() == ["core", "sessions"])
+        #expect(Set(folderEntries(home.core) ?? []).isSubset(of: ["install.lock", "installs.json"]))
+    }
+
     @Test func uninstallingAll() throws {
         try folder.write("hub/sessions/a.jsonl", "said")
         try folder.write("hub/core/config.json", "{}")

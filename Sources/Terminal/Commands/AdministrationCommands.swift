@@ -47,11 +47,21 @@ enum AdministrationCommands {
     /// - Returns: false when none ran.
     static func end(_ invocation: Invocation) async throws(CommandFailure) -> Bool {
         let launcher = DaemonLauncher(home: try Connection.home(invocation))
-        guard try await hub({ () throws(HubError) in try await launcher.running() }) != nil else { return false }
         let grace = try grace(invocation)
+        let clock = ContinuousClock()
+        // One that has the home and doesn't answer is on its way: it starts, or ends at somebody else's word.
+        let patience = clock.now + .seconds(15)
+        var wasInUse = false
+        while try await hub({ () throws(HubError) in try await launcher.running() }) == nil {
+            guard launcher.home.isInUse else { return wasInUse }
+            wasInUse = true
+            guard clock.now < patience else {
+                throw CommandFailure(.refused, "timeout", "a daemon runs on \(launcher.home.path), but doesn't answer")
+            }
+            try? await Task.sleep(for: .milliseconds(50))
+        }
         let connection = try await Connection.open(invocation, starts: false)
         try await connection.call("POST", "/core/shutdown", .object(grace.body))
-        let clock = ContinuousClock()
         let deadline = clock.now + grace.limit + .seconds(15)
         while clock.now < deadline {
             if !launcher.home.isInUse { return true }
