@@ -128,7 +128,7 @@ private struct BoundedRun {
 
     /// - Returns: false when it has not ended in time.
     private func wait(for pidfd: Int32, _ pipes: [Int32], _ outputs: inout [[UInt8]]) -> Bool {
-        let clock = ContinuousClock()
+        let clock = SuspendingClock()
         let deadline = clock.now + patience
         var open = [true, true]
         while true {

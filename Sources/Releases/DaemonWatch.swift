@@ -22,7 +22,8 @@ struct DaemonWatch {
         var isCancelled = false
     }
 
-    private let clock = ContinuousClock()
+    /// Stands still while the machine sleeps: nobody can answer then.
+    private let clock = SuspendingClock()
 
     init(
         daemon: any DaemonControl, before: String, version: String, duration: Duration,

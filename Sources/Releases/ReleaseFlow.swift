@@ -258,7 +258,7 @@ package struct ReleaseFlow {
 
     /// The daemon, once it has done what it agreed to: it still goes over when its turns have ended.
     private func successor(of instance: String, _ daemon: any DaemonControl) -> DaemonHealth? {
-        let clock = ContinuousClock()
+        let clock = SuspendingClock()
         let deadline = clock.now + DaemonWatch.longestGrace
         while let health = daemon.health() {
             guard health.instanceId == instance, clock.now < deadline else { return health }
@@ -268,7 +268,7 @@ package struct ReleaseFlow {
     }
 
     private func waits(for version: String?, _ daemon: any DaemonControl) -> Bool {
-        let clock = ContinuousClock()
+        let clock = SuspendingClock()
         let deadline = clock.now + .seconds(30)
         while clock.now < deadline {
             if let health = daemon.health(), health.version == version { return true }

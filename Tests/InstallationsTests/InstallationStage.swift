@@ -25,6 +25,9 @@ struct Scene: CustomTestStringConvertible, Sendable {
         change == "install" && before.last.map { $0.hasSuffix("!") && Stage.plain($0) == found } == true
     }
 
+    /// Whether what was in force before was left.
+    func isLeft(_ found: String) -> Bool { ["roll-back", "start", "settle"].contains(change) && found == after }
+
     var testDescription: String {
         change + (isCutTwice ? " twice" : "") + " after \(before.joined(separator: ", "))"
     }
@@ -159,8 +162,10 @@ final class Stage {
     }
 
     /// What an installer that was cut short must leave, and what everybody after it finds.
-    /// - Parameter isOnTrial: what was in force before was, and still is.
-    func check(_ context: String, isOnTrial: Bool) throws {
+    /// - Parameters:
+    ///   - isOnTrial: what was in force before was, and still is.
+    ///   - isLeft: what was in force before was left for the one before that.
+    func check(_ context: String, isOnTrial: Bool, isLeft: Bool) throws {
         // As it lies there: whoever starts a program now starts a whole one.
         if let version = home.installed() {
             #expect(try home.flaws(of: version) == [], "\(context)")
@@ -171,12 +176,17 @@ final class Stage {
         if let trial = home.trial, trial.failure == nil, trial.version == home.installed() {
             #expect(try home.flaws(of: trial.previous) == [], "\(context): the one to go back to")
         }
+        // A service manager starts what the link leads to: when that is on trial, its start has to count.
+        if let trial = home.trial, trial.failure == nil, home.currentTarget == trial.version.description {
+            #expect(home.installed() == trial.version, "\(context): the link is ahead")
+        }
         // The next one finds nothing that it stumbles over.
         let installer = try Installer(home)
         let wasUnsettled = home.isUnsettled
         let done = try installer.settle()
         #expect(wasUnsettled || done.allSatisfy { $0.hasSuffix(".new was removed") }, "\(context): \(done)")
         #expect(!home.isUnsettled, "\(context)")
+        if isLeft { #expect(home.history.last?.result == .rolledBack, "\(context): nobody will know why") }
         if isOnTrial {
             #expect(home.trial?.version == home.installed(), "\(context): its trial is lost")
             #expect(home.trial.map { home.isWhole($0.previous) } == true, "\(context): without a way back")

@@ -37,7 +37,7 @@ import Testing
                 #expect(try stage.canGoBack(), "\(context): in force without a way back")
             }
             if found == scene.before.last.map(Stage.plain) ?? "" { counts.old += 1 } else { counts.new += 1 }
-            try stage.check(context, isOnTrial: scene.isOnTrial(found))
+            try stage.check(context, isOnTrial: scene.isOnTrial(found), isLeft: scene.isLeft(found))
         }
         #expect(counts.deaths > points.count / 2)
         print(

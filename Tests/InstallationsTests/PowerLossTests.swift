@@ -31,7 +31,7 @@ import Testing
                 #expect(try stage.canGoBack(), "\(context): in force without a way back")
             }
             if found == scene.before.last.map(Stage.plain) ?? "" { old += 1 }
-            try stage.check(context, isOnTrial: scene.isOnTrial(found))
+            try stage.check(context, isOnTrial: scene.isOnTrial(found), isLeft: scene.isLeft(found))
         }
         #expect(effects > 5)
         print(
