@@ -6,6 +6,7 @@ import EventLoop
 import Glibc
 import Installations
 import JSON
+import Processes
 import Releases
 
 /// One command that works on releases: what it was told, and what it tells. It has a thread of its own, since what it does
@@ -124,7 +125,16 @@ final class ReleaseRun {
     }
 
     /// The daemon, where it is to be restarted.
-    var daemon: (any DaemonControl)? { invocation.has("no-restart") ? nil : control }
+    var daemon: (any DaemonControl)? { invocation.has("no-restart") || isInSession ? nil : control }
+
+    /// Whether an agent of this very daemon runs this. The restart would wait for the turn's end and the turn for this
+    /// command, until both were ended; and a command that is ended takes the update back.
+    private var isInSession: Bool {
+        guard let owner = environmentVariable(Leftovers.ownerVariable) else { return false }
+        var (theirs, ours) = (stat(), stat())
+        return stat(owner, &theirs) == 0 && stat(home.path, &ours) == 0 && theirs.st_dev == ours.st_dev
+            && theirs.st_ino == ours.st_ino
+    }
 
     // MARK: Doing
 
@@ -197,7 +207,14 @@ final class ReleaseRun {
         if let to = outcome.to {
             let before = outcome.from.map { ", \($0) before" } ?? ""
             output.print(StyledText("codeai-hub \(to) is installed\(before).\n"))
-            if outcome.isRestarted { output.print("The daemon runs as this version.\n") }
+            if outcome.isRestarted {
+                output.print("The daemon runs as this version.\n")
+            } else if let running = control.health()?.version, running != "\(to)" {
+                output.note(
+                    isInSession
+                        ? "The daemon goes on as \(running), since a session of its own runs this: codeai-hub restart, once that is done"
+                        : "The daemon still runs as \(running): codeai-hub restart")
+            }
             if let link, outcome.from == nil { output.print(StyledText("Begin with: \(link) new\n")) }
         } else if let installed = installation.installed() {
             output.print(StyledText("\(installed) is installed and up to date.\n"))
@@ -214,7 +231,7 @@ final class ReleaseRun {
 
     /// What restarting would mean now.
     var turnsSentence: String {
-        guard !invocation.has("no-restart"), let turns = control.health()?.turns else { return "" }
+        guard daemon != nil, let turns = control.health()?.turns else { return "" }
         return turns == 0
             ? " The daemon restarts." : " The daemon restarts; \(turns == 1 ? "a turn runs" : "\(turns) turns run")."
     }

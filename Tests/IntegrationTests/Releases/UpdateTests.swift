@@ -46,6 +46,15 @@ import Testing
         #expect(check.last["components"]?[0]?["to"]?.stringValue == new)
         let unasked = try hub.ask(["update"] + from(mirrors[1]), program: hub.command)
         #expect(unasked.error == "confirmation_needed")
+        // In a session of the daemon itself nobody is ended, nor waited for, for it: that would be this command.
+        let agents = ["CODEAI_HUB_OWNER=" + hub.home, hub.command]
+        let within = try hub.ask(agents + ["update", "--yes"] + from(mirrors[1]), program: "/usr/bin/env")
+        #expect(within.code == 0, "\(within.lines)")
+        #expect(within.last["restarted"] == false)
+        #expect(hub.installed == new)
+        try hub.waits(forVersion: old)
+        #expect(try hub.ask(agents + ["rollback"], program: "/usr/bin/env").code == 0)
+        #expect(hub.installed == old)
         let updated = try hub.ask(["update", "--yes", "--watch", "1"] + from(mirrors[1]), program: hub.command)
         #expect(updated.code == 0, "\(updated.lines)")
         #expect(updated.last["restarted"] == true)
