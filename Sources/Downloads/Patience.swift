@@ -3,7 +3,8 @@ import Glibc
 
 /// What bounds every wait of a download: its end, and the caller who may have enough of it.
 struct Patience {
-    typealias Instant = ContinuousClock.Instant
+    /// While the machine sleeps nobody can send anything: that is no time lost.
+    typealias Instant = SuspendingClock.Instant
 
     /// When everything has to be over.
     let end: Instant
