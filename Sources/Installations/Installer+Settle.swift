@@ -140,8 +140,20 @@ extension Installer {
             try remove(version, component)
             removed.append(version)
         }
-        if component == .core { removeTree(home.downloads) }
+        if component == .core {
+            removeTree(home.downloads)
+            removeBootstraps()
+        }
         return removed
+    }
+
+    /// What a killed `install.sh` has left, which is as large as a release: a folder with its process's number.
+    private func removeBootstraps() {
+        for name in folderEntries(home.core) ?? [] where name.hasPrefix(".bootstrap-") {
+            guard let pid = pid_t(name.dropFirst(".bootstrap-".utf8.count)), pid > 1, kill(pid, 0) != 0, errno == ESRCH
+            else { continue }
+            removeTree("\(home.core)/\(name)")
+        }
     }
 
     /// Removes a version that isn't in force: one that has failed its preflight, for example.

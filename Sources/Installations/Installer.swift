@@ -137,7 +137,14 @@ package final class Installer {
             }
             removeTree(staging)
         }
-        try filing { () throws(SystemError) in try synchronize(folder: parent(folder)) }
+        try filing { () throws(SystemError) in
+            // The folders on the way to it may be as new.
+            var above = parent(folder)
+            while above.utf8.count >= home.path.utf8.count {
+                try synchronize(folder: above)
+                above = parent(above)
+            }
+        }
     }
 
     /// Where a version's folder lies while it is removed.

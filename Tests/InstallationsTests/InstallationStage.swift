@@ -70,6 +70,7 @@ final class Stage {
     private let before: [String]
     private let new: String
     private let package: Package
+    private let module: Package
 
     static func plain(_ version: String) -> String { version.replacingOccurrences(of: "!", with: "") }
 
@@ -79,6 +80,7 @@ final class Stage {
         self.before = before
         self.new = new
         package = try TestRelease(new).smaller.package(in: folder.path)
+        module = try TestRelease.module(.provider("x"), #require(Version("1.0.0")), in: folder.path)
         let pristine = InstallationHome(path: folder.path + "/pristine")
         let installer = try Installer(pristine)
         for mark in before {
@@ -100,8 +102,13 @@ final class Stage {
 
     private func words(_ change: String) -> [String] {
         let parts = change.split(separator: " ").map(String.init)
-        return [TestDaemon.programs + "/TestPeer", "installation", parts[0], home.path]
-            + (change == "install" ? [new, package.file] : Array(parts.dropFirst()))
+        let more =
+            switch change {
+            case "install": [new, package.file]
+            case "module": ["1.0.0", module.file]
+            default: Array(parts.dropFirst())
+            }
+        return [TestDaemon.programs + "/TestPeer", "installation", parts[0], home.path] + more
     }
 
     /// All that it does to files, call by call, for `DiskModel`.
@@ -161,6 +168,13 @@ final class Stage {
         return try trial.version.description == new && home.flaws(of: trial.previous) == []
     }
 
+    /// A provider's module that is in force is there, if any is.
+    func checkModule(_ context: String, isDone: Bool) throws {
+        let version = home.installed(module.component)
+        if isDone { #expect(version == module.version, "\(context)") }
+        if let version { #expect(try home.flaws(of: version, module.component) == [], "\(context)") }
+    }
+
     /// What an installer that was cut short must leave, and what everybody after it finds.
     /// - Parameters:
     ///   - isOnTrial: what was in force before was, and still is.
@@ -175,6 +189,11 @@ final class Stage {
         }
         if let trial = home.trial, trial.failure == nil, trial.version == home.installed() {
             #expect(try home.flaws(of: trial.previous) == [], "\(context): the one to go back to")
+        }
+        if home.trial == nil, before.last?.hasSuffix("!") == true,
+            home.installed()?.description == before.last.map(Stage.plain)
+        {
+            #expect(home.history.last?.result == .confirmed, "\(context): nobody will know that it worked")
         }
         // A service manager starts what the link leads to: when that is on trial, its start has to count.
         if let trial = home.trial, trial.failure == nil, home.currentTarget == trial.version.description {

@@ -38,4 +38,21 @@ import Testing
             "power lost in \(moments.count) states of \(effects) changes: \(scene.testDescription): \(old) times as before, "
                 + "\(moments.count - old) times as after, 0 broken (seed \(PowerLossTests.seed))")
     }
+
+    @Test func aModuleIsThereWhenItIsInForce() throws {
+        var random = SeededGenerator(seed: PowerLossTests.seed)
+        let stage = try Stage(["1.0.0"], new: "1.9.0")
+        let (disk, calls) = try stage.recording(of: "module")
+        for (done, call) in calls.enumerated() where try disk.apply(call) {
+            for _ in 0..<4 {
+                try stage.lose(disk, using: &random)
+                try stage.checkModule(
+                    "seed \(PowerLossTests.seed), after \(done + 1) of \(calls.count) calls", isDone: false)
+            }
+        }
+        for _ in 0..<8 {
+            try stage.lose(disk, using: &random)
+            try stage.checkModule("seed \(PowerLossTests.seed), after all calls", isDone: true)
+        }
+    }
 }

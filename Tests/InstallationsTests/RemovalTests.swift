@@ -38,6 +38,17 @@ import Testing
         #expect(!exists(home.downloads))
     }
 
+    /// What a killed install.sh has left, and one that runs.
+    @Test func whatTheScriptHasLeftGoes() throws {
+        let process = try RunningProgram("/bin/true", [])
+        _ = process.wait()
+        for pid in [process.pid, getpid()] { try folder.write("hub/core/.bootstrap-\(pid)/codeai-hub", "x") }
+        try folder.write("hub/core/.bootstrap-mine", "x")
+        try Installer(home).cleanUp(keep: 0)
+        let left = folderEntries(home.core)?.filter { $0.hasPrefix(".bootstrap-") }
+        #expect(left == [".bootstrap-\(getpid())", ".bootstrap-mine"].sorted())
+    }
+
     @Test func theOneBeforeIsKeptFirst() throws {
         let installer = try Installer(home)
         try installer.confirm()

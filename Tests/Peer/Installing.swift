@@ -8,6 +8,7 @@ import Installations
 ///     install VERSION PACKAGE   unpack, try, switch, clean up        discard VERSION
 ///     confirm                   roll-back                            settle
 ///     start                     what a daemon does at its start      uninstall
+///     module VERSION PACKAGE    of the provider x
 ///
 /// Ends with 0, or with 3 and the error's code on its output.
 enum Installing {
@@ -30,11 +31,12 @@ enum Installing {
         }
         let installer = try Installer(home)
         switch change {
+        case "module":
+            let package = try described(arguments, .provider("x"))
+            try installer.unpack(package)
+            try installer.switchTo(package.version, of: package.component)
         case "install":
-            let bytes = try readFile(arguments[1], limit: 1 << 26)
-            let package = Package(
-                version: Version(arguments[0])!, file: arguments[1], size: bytes.count, sha1: sha1(bytes),
-                sha256: sha256(bytes), source: arguments[1])
+            let package = try described(arguments, .core)
             try installer.settle()
             try installer.unpack(package)
             try installer.preflight(package.version)
@@ -47,5 +49,12 @@ enum Installing {
         case "uninstall": try installer.uninstall(keepData: false)
         default: exit(2)
         }
+    }
+
+    private static func described(_ arguments: [String], _ component: Component) throws -> Package {
+        let bytes = try readFile(arguments[1], limit: 1 << 26)
+        return Package(
+            component: component, version: Version(arguments[0])!, file: arguments[1], size: bytes.count,
+            sha1: sha1(bytes), sha256: sha256(bytes), source: arguments[1])
     }
 }
