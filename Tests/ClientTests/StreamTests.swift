@@ -29,7 +29,7 @@ private func nextSeq(_ iterator: inout HubEvents.AsyncIterator) async -> Int? {
     return nil
 }
 
-@Suite(.timeLimit(.minutes(1)))
+@Suite(.timeLimit(.minutes(10)))
 struct StreamTests {
     @Test("what the daemon sends twice is handed on once, in order")
     func duplicates() async throws {

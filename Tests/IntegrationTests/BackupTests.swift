@@ -4,7 +4,7 @@ import TestSupport
 import Testing
 
 /// Diagnostics, backups and restores with the person's tool and the real daemon.
-@Suite(.timeLimit(.minutes(3))) struct BackupTests {
+@Suite(.timeLimit(.minutes(10))) struct BackupTests {
     private func json(_ daemon: TestDaemon, _ arguments: [String]) throws -> JSON {
         let result = try daemon.tool(arguments + ["--json"])
         guard result.code == 0, let line = result.output.split(separator: "\n").last else {

@@ -6,7 +6,7 @@ import Testing
 
 /// What follows a person from client to client, and what can be taken back: drafts, the archive, deleted sessions, and
 /// the way into the browser. About 8 s.
-@Suite(.timeLimit(.minutes(3))) struct DraftTests {
+@Suite(.timeLimit(.minutes(10))) struct DraftTests {
     @Test func aDraftFollowsThePerson() throws {
         let daemon = try TestDaemon.running()
         let session = try daemon.newSession()

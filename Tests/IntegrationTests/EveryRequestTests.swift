@@ -3,7 +3,7 @@ import TestSupport
 import Testing
 
 /// Every frame that clients may send, and every change of a session by HTTP, once, as the protocol describes it. About 8 s.
-@Suite(.timeLimit(.minutes(3))) struct EveryRequestTests {
+@Suite(.timeLimit(.minutes(10))) struct EveryRequestTests {
     private let daemon: TestDaemon
     private let client: RawWebSocket
 

@@ -4,7 +4,7 @@ import TestSupport
 import Testing
 
 /// What becomes of a message whose turn fails, in the real daemon with real processes.
-@Suite(.timeLimit(.minutes(3))) struct FailureTests {
+@Suite(.timeLimit(.minutes(10))) struct FailureTests {
     private func statuses(_ type: String, _ records: [JSON]) -> [JSON] {
         records.of("status").compactMap { $0["data"] }.filter { $0["type"]?.stringValue == type }
     }

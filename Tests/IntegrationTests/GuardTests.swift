@@ -4,7 +4,7 @@ import TestSupport
 import Testing
 
 /// Who may talk to the daemon (doc/security.md).
-@Suite(.timeLimit(.minutes(3))) struct GuardTests {
+@Suite(.timeLimit(.minutes(10))) struct GuardTests {
     @Test func onlyItsOwnNamesAreHosts() throws {
         let daemon = try TestDaemon.running()
         for host in ["127.0.0.1:\(daemon.port)", "localhost:\(daemon.port)", "LOCALHOST:\(daemon.port)"] {

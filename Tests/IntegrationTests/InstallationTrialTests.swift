@@ -8,7 +8,7 @@ import Testing
 
 /// A new version of the daemon that has still to show that it works: the real daemon in its own place of a home. About 20 s,
 /// of which 10 are the time after which a version counts as one that works.
-@Suite(.timeLimit(.minutes(3))) struct InstallationTrialTests {
+@Suite(.timeLimit(.minutes(10))) struct InstallationTrialTests {
     private static let old = "1.0.0"
     private static let new = "1.1.0"
 

@@ -4,7 +4,7 @@ import TestSupport
 import Testing
 
 /// Interrupting in each state a turn can be in.
-@Suite(.timeLimit(.minutes(3))) struct InterruptTests {
+@Suite(.timeLimit(.minutes(10))) struct InterruptTests {
     let daemon: TestDaemon
 
     init() throws { daemon = try TestDaemon.running() }

@@ -4,7 +4,7 @@ import TestSupport
 import Testing
 
 /// What the daemon writes for its operator: its log, the audit, reports of crashes.
-@Suite(.timeLimit(.minutes(3))) struct JournalTests {
+@Suite(.timeLimit(.minutes(10))) struct JournalTests {
     private func lines(_ name: String, _ daemon: TestDaemon) throws -> [JSON] {
         try (daemon.folder.read("hub/logs/" + name) ?? "").split(separator: "\n").map { try JSON.parse(String($0)) }
     }

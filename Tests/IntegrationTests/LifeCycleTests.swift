@@ -4,7 +4,7 @@ import TestSupport
 import Testing
 
 /// Starting, ending, and what the daemon tells about itself.
-@Suite(.timeLimit(.minutes(3))) struct LifeCycleTests {
+@Suite(.timeLimit(.minutes(10))) struct LifeCycleTests {
     @Test func aSecondDaemonIsTurnedAway() throws {
         let first = try TestDaemon.running()
         let second = try TestDaemon(environment: ["CODEAI_HUB_HOME": first.home])

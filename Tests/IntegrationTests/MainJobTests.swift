@@ -4,7 +4,7 @@ import TestSupport
 import Testing
 
 /// A session, seen and steered by two clients at once.
-@Suite(.timeLimit(.minutes(3))) struct MainJobTests {
+@Suite(.timeLimit(.minutes(10))) struct MainJobTests {
     let daemon: TestDaemon
 
     init() throws { daemon = try TestDaemon.running() }

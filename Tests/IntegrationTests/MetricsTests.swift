@@ -4,7 +4,7 @@ import TestSupport
 import Testing
 
 /// The metrics, the dashboard and the alerts, judged by the real Prometheus.
-@Suite(.timeLimit(.minutes(3))) struct MetricsTests {
+@Suite(.timeLimit(.minutes(10))) struct MetricsTests {
     private static let assets = URL(filePath: #filePath).deletingLastPathComponent()
         .appending(path: "../../assets/observability").standardizedFileURL.path
 

@@ -4,7 +4,7 @@ import TestSupport
 import Testing
 
 /// Providers that change while the real daemon runs, seen by its clients.
-@Suite(.timeLimit(.minutes(3))) struct ProviderTests {
+@Suite(.timeLimit(.minutes(10))) struct ProviderTests {
     @Test func enablingAndDisablingShowsOnEveryClientAndLasts() throws {
         let daemon = try TestDaemon.running()
         let (first, second) = (try daemon.client("first"), try daemon.client("second"))

@@ -4,7 +4,7 @@ import TestSupport
 import Testing
 
 /// The daemon dies; what anybody saw is still true afterwards.
-@Suite(.timeLimit(.minutes(3))) struct RecoveryTests {
+@Suite(.timeLimit(.minutes(10))) struct RecoveryTests {
     let daemon: TestDaemon
 
     init() throws { daemon = try TestDaemon.running() }

@@ -4,7 +4,7 @@ import TestSupport
 import Testing
 
 /// Coming back with a cursor: nothing lost at the seam, nothing twice.
-@Suite(.timeLimit(.minutes(3))) struct ReplayTests {
+@Suite(.timeLimit(.minutes(10))) struct ReplayTests {
     let daemon: TestDaemon
 
     init() throws { daemon = try TestDaemon.running() }

@@ -4,7 +4,7 @@ import TestSupport
 import Testing
 
 /// Another program takes the daemon's place in its process; nobody is turned away and nothing is lost.
-@Suite(.timeLimit(.minutes(3))) struct RestartTests {
+@Suite(.timeLimit(.minutes(10))) struct RestartTests {
     /// A program beside the real one, in the place of an installed version.
     private func install(_ version: String, _ script: String, in daemon: TestDaemon) throws -> String {
         #if arch(x86_64)

@@ -4,7 +4,7 @@ import TestSupport
 import Testing
 
 /// What was said is found: at once, after a restart, after the index was lost; and not when it was deleted.
-@Suite(.timeLimit(.minutes(3))) struct SearchTests {
+@Suite(.timeLimit(.minutes(10))) struct SearchTests {
     private func found(_ daemon: TestDaemon, _ query: String) throws -> [String] {
         let answer = try daemon.call("GET", "/search?limit=100&q=\(query)")
         return (answer["results"]?.arrayValue ?? []).compactMap { result in

@@ -4,7 +4,7 @@ import TestSupport
 import Testing
 
 /// Secrets are planted wherever the daemon meets them, then everything that it wrote, answered and sent is searched.
-@Suite(.timeLimit(.minutes(3))) struct SecretsTests {
+@Suite(.timeLimit(.minutes(10))) struct SecretsTests {
     private static let configured = "planted-configured-key-8f3a"
     private static let plain = "planted-plain-value-77c1"
     private static let inherited = "planted-inherited-token-19be"

@@ -4,7 +4,7 @@ import TestSupport
 import Testing
 
 /// A client that reads too slowly harms only itself.
-@Suite(.timeLimit(.minutes(3))) struct SlowClientTests {
+@Suite(.timeLimit(.minutes(10))) struct SlowClientTests {
     @Test func isWarnedLosesDeltasAndIsDismissed() throws {
         let daemon = try TestDaemon.running()
         let session = try daemon.newSession()

@@ -4,7 +4,7 @@ import TestSupport
 import Testing
 
 /// The daily look for new versions: a program beside the daemon's is asked, and what it says is shown.
-@Suite(.timeLimit(.minutes(2))) struct UpdateCheckTests {
+@Suite(.timeLimit(.minutes(10))) struct UpdateCheckTests {
     private static let plan = """
         {"event":"plan","upToDate":false,"manifest":"https://example.org/manifest.json","signedBy":null,"components":[
         {"component":"core","from":"0.1.0","to":"9.9.9","package":"p","size":7,"download":6543210,"notes":"- faster"},

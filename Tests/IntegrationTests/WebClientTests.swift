@@ -4,7 +4,7 @@ import TestSupport
 import Testing
 
 /// The web client over HTTP: who gets it, with what, and what it keeps others from. About 2 s.
-@Suite(.timeLimit(.minutes(2))) struct WebClientTests {
+@Suite(.timeLimit(.minutes(10))) struct WebClientTests {
     private static let folder = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
         .deletingLastPathComponent().appendingPathComponent("assets/web")
 

@@ -9,7 +9,7 @@ import Testing
 @testable import Search
 
 /// Whatever becomes of the index's file: it is made anew from the logs, and nothing else suffers.
-@Suite(.timeLimit(.minutes(2))) struct SearchDamageTests {
+@Suite(.timeLimit(.minutes(10))) struct SearchDamageTests {
     private let fixture: SearchFixture
     private static let count = 40
 

@@ -7,7 +7,7 @@ import Testing
 
 @testable import Search
 
-@Suite(.timeLimit(.minutes(2))) struct SearchIndexTests {
+@Suite(.timeLimit(.minutes(10))) struct SearchIndexTests {
     @Test func whatWasSaidIsFoundWhereItWasSaid() throws {
         let fixture = try SearchFixture()
         try fixture.say("Please frobnicate the Größe of module_one", in: "a", at: Timestamp(milliseconds: 1000))

@@ -8,7 +8,7 @@ import Testing
 @testable import Search
 
 /// Random operations on logs and index, compared with a search that simply looks at everything.
-@Suite(.timeLimit(.minutes(3))) struct SearchModelTests {
+@Suite(.timeLimit(.minutes(10))) struct SearchModelTests {
     private struct Entry {
         var id: String
         var seq: Int

@@ -8,7 +8,7 @@ import Testing
 
 @testable import Sessions
 
-@Suite(.timeLimit(.minutes(1))) struct ForkTests {
+@Suite(.timeLimit(.minutes(10))) struct ForkTests {
     private let fixture: SessionFixture
     private let session: Session
     /// The last event of each turn.
