@@ -159,10 +159,13 @@ enum ModuleCommands {
         }
         let provider = try id(word)
         return try await ReleaseRun.run(invocation) { run throws(CommandFailure) in
+            let before = run.control.problem(with: provider)
             let outcome = try releasing { () throws(ReleaseError) in
                 try run.modules.rollBack(provider, to: try run.version("version"))
             }
-            let result = ReleaseRun.ModuleResult(outcome: outcome, problem: run.control.problem(with: provider))
+            var result = ReleaseRun.ModuleResult(outcome: outcome)
+            let after = run.control.problem(with: provider)
+            if after != before { result.problem = after }
             if run.output.isJSON {
                 run.output.print(json: ["event": "done", "rolledBack": true, "modules": [result.json]])
             } else {
