@@ -500,6 +500,16 @@ is_package() {
 # copy FROM TO: without writing it a second time, where that is possible.
 copy() { ln "$1" "$2" 2>/dev/null || cp "$1" "$2"; }
 
+# check_room: for what is to come of the package, and for the program, which is packed to about two fifths.
+check_room() {
+    # shellcheck disable=SC2016
+    free=$(df -Pk "$home" 2>/dev/null | $awk 'NR == 2 { print $4 }') || return 0
+    is_plain "$free" 1 15 0-9 || return 0
+    wanted_room=$(((4 * size - $(length "$part")) / 1024))
+    [ "$free" -ge "$wanted_room" ] ||
+        die "$((free / 1024)) MiB are free for $home, and $((wanted_room / 1024 + 1)) MiB are needed: make room and try again"
+}
+
 # get_package: from the first mirror that has it, and has it right; $part keeps what came when the line breaks. It isn't
 # the program's own part, which that locks as no shell can; and only one of several runs at a time goes on with it.
 get_package() {
@@ -509,6 +519,7 @@ get_package() {
         copy "$downloads/$package" "$file"
         return
     fi
+    check_room
     # shellcheck disable=SC2016
     list_mirrors | $awk '!seen[$0]++' >"$folder/mirrors"
     while IFS= read -r mirror; do

@@ -564,6 +564,23 @@ def test_what_is_missing_is_named(installer, release, tmp_path, missing):
     refused(installer, installer.run("--from", release.folder, PATH=str(folder)), f"{missing} is missing")
 
 
+def test_too_little_room_is_said_before_anything_is_fetched(installer, release, tmp_path):
+    folder = tmp_path / "bin"
+    shutil.copytree(installer.paths / "curl", folder, symlinks=True)
+    (folder / "df").write_text("#!/bin/sh\nprintf 'Filesystem 1024-blocks Used Available\\n/dev/x 9 9 %s /\\n' \"$FREE\"\n")
+    (folder / "df").chmod(0o755)
+    release.entry["size"] = 1 << 20
+    release.write()
+    with Mirror(release.folder) as mirror:
+        result = installer.run("--from", mirror.url, PATH=str(folder), FREE="4095")
+    refused(installer, result, "3 MiB are free for", "5 MiB are needed: make room and try again")
+    assert mirror.requests == []
+    # What df says in other words is nobody's trouble.
+    release.entry["size"] = release.package.stat().st_size
+    release.write()
+    assert installer.run("--from", release.folder, PATH=str(folder), FREE="many").returncode == 0
+
+
 def test_without_sums_nothing_is_trusted(installer, release, tmp_path):
     folder = tmp_path / "bin"
     shutil.copytree(installer.paths / "unverifying", folder, symlinks=True)
