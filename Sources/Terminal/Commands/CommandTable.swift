@@ -419,7 +419,7 @@ enum CommandTable {
             help: "Update the installed version to the newest",
             details: """
                 Says what changes, what is to be downloaded and what is new, and asks; without a terminal it needs --yes. \
-                Running turns end within their grace or go on afterwards, clients come back by themselves. What fails \
+                Running turns have their grace to end and are interrupted then, clients come back by themselves. What fails \
                 leaves the old version, as with install.
                 """,
             handlesSignals: true, run: ReleaseCommands.update),
