@@ -163,6 +163,11 @@ final class Stage {
         return try JSON.parse(Array(text.utf8))["core"]?.stringValue ?? ""
     }
 
+    /// Where the link leads to.
+    var linked: String? { home.currentTarget }
+    /// Whether something is on trial.
+    var isTried: Bool { home.trial != nil }
+
     func canGoBack() throws -> Bool {
         guard let trial = home.trial else { return false }
         return try trial.version.description == new && home.flaws(of: trial.previous) == []

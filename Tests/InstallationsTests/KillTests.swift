@@ -39,7 +39,8 @@ import Testing
             if found == scene.before.last.map(Stage.plain) ?? "" { counts.old += 1 } else { counts.new += 1 }
             try stage.check(context, isOnTrial: scene.isOnTrial(found), isLeft: scene.isLeft(found))
         }
-        #expect(counts.deaths > points.count / 2)
+        // After another cut there may be less to do.
+        #expect(counts.deaths > points.count / (scene.isCutTwice ? 4 : 2))
         print(
             "killed at \(counts.deaths) of \(all.count) calls: \(scene.testDescription): \(counts.old) times as before, "
                 + "\(counts.new) times as after, 0 broken (seed \(KillTests.seed))")

@@ -27,6 +27,10 @@ import Testing
             let found = try stage.inForce()
             let allowed = done == calls.count ? [scene.after] : scene.allowed
             #expect(allowed.contains(found), "\(context): \(found) is in force")
+            if done == calls.count {
+                #expect(stage.linked == scene.after, "\(context)")
+                #expect(stage.isTried == (scene.change == "install" && !scene.before.isEmpty), "\(context)")
+            }
             if scene.change == "install", found == scene.new, !scene.before.isEmpty {
                 #expect(try stage.canGoBack(), "\(context): in force without a way back")
             }
