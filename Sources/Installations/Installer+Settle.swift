@@ -3,6 +3,9 @@ import Glibc
 
 /// Putting in order what was cut short.
 extension Installer {
+    /// Of a file of versions that made no sense and was put aside.
+    static let damagedSuffix = ".damaged"
+
     /// Ends what an installer before this one has begun, or takes it back: going back is gone through with, a trial whose
     /// version never came into force is dropped, `current` follows the file of versions, what was half unpacked or half
     /// removed goes. A trial that is open stays so.
@@ -33,7 +36,7 @@ extension Installer {
             _ = try versions.version(of: .core)
         } catch {
             guard error.code == .damaged else { throw error }
-            let aside = home.versionsFile + ".damaged"
+            let aside = home.versionsFile + Installer.damagedSuffix
             guard rename(home.versionsFile, aside) == 0 else {
                 throw InstallationError(.current("rename \(home.versionsFile)"))
             }

@@ -49,6 +49,7 @@ extension Installer {
         removeTree(home.folder(of: .core))
         guard !keepData else { return }
         unlink(home.versionsFile)
+        unlink(home.versionsFile + Installer.damagedSuffix)
         removeTree(home.core)
         // Unless something is in it that isn't ours.
         rmdir(home.path)

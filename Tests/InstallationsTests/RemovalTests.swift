@@ -155,6 +155,7 @@ import Testing
     @Test func uninstallingAll() throws {
         try folder.write("hub/sessions/a.jsonl", "said")
         try folder.write("hub/core/config.json", "{}")
+        try folder.write("hub/installed-versions.json.damaged", "{")
         try Installer(home).uninstall(keepData: false)
         #expect(!exists(home.path))
         _ = try Installer(home)
