@@ -346,7 +346,10 @@ enum CommandTable {
             ],
             help: "Have the system start the daemon and look after it; show how that goes",
             details: """
-                ACTION is status (the default; it ends with 1 when no service is installed or something is wrong with it), install, remove or logs. On Linux it is a systemd service of yours alone, no administrator is needed: it starts with the first connection, says when it serves, is watched, and comes back after a crash. install again takes up another configuration.
+                ACTION is status (the default; it ends with 1 when no service is installed or something is wrong with it), \
+                install, remove or logs. On Linux it is a systemd service of yours alone, no administrator is needed: it \
+                starts with the first connection, says when it serves, is watched, and comes back after a crash. install \
+                again takes up another configuration.
                 """,
             run: ServiceCommand.run),
         Command(
