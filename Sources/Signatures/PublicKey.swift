@@ -32,7 +32,11 @@ package struct PublicKey: Hashable, Sendable, CustomStringConvertible {
         while true {
             rest = rest.drop { $0 == UInt8(ascii: "\n") }
             if rest.isEmpty { break }
-            keys.append(PublicKey(try SignifyText.take(from: &rest, "public key", contentBytes: keyBytes)))
+            let text = try SignifyText.take(from: &rest, "public key", contentBytes: keyBytes)
+            if let problem = WeakKey.problem(text.content) {
+                throw SignatureError("the public key \(hexadecimal(text.keyNumber)) is not one to trust: \(problem)")
+            }
+            keys.append(PublicKey(text))
         }
         guard !keys.isEmpty else { throw SignatureError("there is no public key in it") }
         return keys

@@ -53,6 +53,36 @@ import Testing
         #expect(!publicKey.verify(other, over: bytes(message)))
     }
 
+    /// The eight points of small order, and every second spelling of a point (y from 2^255 - 19 on), with either sign: under
+    /// some of them OpenSSL takes a signature that nobody made, over any message.
+    @Test func keysUnderWhichAnybodyCanSign() throws {
+        let ends = String(repeating: "ff", count: 30)
+        let zeros = String(repeating: "00", count: 31)
+        var weak = [
+            "00" + zeros, "01" + zeros, "ec" + ends + "7f",
+            "26e8958fc2b227b045c3f489f2ef98f0d5dfac05d3c63339b13802886d53fc05",
+            "c7176a703d4dd84fba3c0b760d10670f2a2053fa2c39ccc64ec7fd7792ac037a",
+        ].map(bytes)
+        weak += (0xed...0xff).map { bytes(String($0, radix: 16) + ends + "7f") }
+        #expect(weak.count == 24)
+        let good = text("public key", [UInt8](repeating: 1, count: 8), bytes(Self.examples[0].0))
+        for key in weak {
+            for sign: UInt8 in [0, 0x80] {
+                let bad = text("public key", [UInt8](repeating: 2, count: 8), Array(key.dropLast()) + [key[31] | sign])
+                let error = #expect(throws: SignatureError.self, "\(key) \(sign)") { try PublicKey(text: bad) }
+                #expect(error?.message.contains("0202020202020202 is not one to trust") == true)
+                // Nor among others.
+                #expect(throws: SignatureError.self) { try PublicKey.keys(in: good + bad) }
+            }
+        }
+        // The numbers beside them are keys, or at least no such ones.
+        for key in ["02" + zeros, "eb" + ends + "7f", "ed" + ends + "7e", "00" + ends + "7f"] {
+            #expect(throws: Never.self) {
+                try PublicKey(text: text("public key", [UInt8](repeating: 3, count: 8), bytes(key)))
+            }
+        }
+    }
+
     // MARK: Other programs
 
     @Test(arguments: [0, 1, 73, 100_000]) func signifySignsAndWeVerify(size: Int) throws {
