@@ -2,12 +2,14 @@
 # Builds the release's program for this machine's platform and packs it.
 #
 #   scripts/build-core.sh [--version V] [--base-url URL]... [--output DIR] [--check-reproducible] [--no-build]
+#                         [--system-libraries]
 #
 #   --version V            instead of what the file VERSION says; written into the program, nothing is compiled for it
 #   --base-url URL         where packages will be fetched from; repeated for mirrors; without: beside the manifest
 #   --output DIR           instead of doc/tmp/releases; assets/core/manifest.json is left alone then
 #   --check-reproducible   builds once more from a copy at another path, and fails unless it gets the same bytes
 #   --no-build             packs what was built last
+#   --system-libraries     links OpenSSL and SQLite as the distribution has them, where their sources can't be had
 #
 # The program is static, needs nothing of the system, and is both codeai-hub and codeai-hub-core: the name it is started by
 # decides. Into DIR go codeai-hub-core-<platform>-<version>.tar.bz2, its debug symbols (-debug), what it is linked from
@@ -23,6 +25,7 @@ output=
 base_urls=()
 builds=true
 check=false
+own_libraries=true
 while (($#)); do
     case $1 in
         --version | --base-url | --output)
@@ -36,7 +39,8 @@ while (($#)); do
             ;;
         --check-reproducible) check=true ;;
         --no-build) builds=false ;;
-        -h | --help) sed -n '2,17s/^# \{0,1\}//p' "$0" && exit 0 ;;
+        --system-libraries) own_libraries=false ;;
+        -h | --help) sed -n '2,19s/^# \{0,1\}//p' "$0" && exit 0 ;;
         *) die "unknown argument: $1 (try --help)" ;;
     esac
     shift
@@ -82,11 +86,22 @@ flags=(
     -Xcc "-ffile-prefix-map=$root=/codeai-hub-core" -Xcc -ffunction-sections -Xcc -fdata-sections
 )
 if [[ $system == linux ]]; then
+    # What is public in a module may be left out of the program, too, and in Swift's own libraries, copies of which are linked.
+    # The index of the tables for unwinding isn't needed: a static program hands them over when it starts. Names of Unicode
+    # characters, half a megabyte that would come along, are asked for by nobody: split_symbols makes sure.
+    swift_libraries=(libswiftCore.a libswift_Concurrency.a libswiftGlibc.a)
     flags+=(
         --static-swift-stdlib -Xswiftc -static-executable
-        -Xswiftc -Xfrontend -Xswiftc -function-sections -Xlinker --gc-sections
+        -Xswiftc -Xfrontend -Xswiftc -function-sections -Xswiftc -Xfrontend -Xswiftc -internalize-at-link
+        -Xswiftc -use-ld=lld -Xlinker --gc-sections -Xlinker -O2 -Xlinker --icf=safe -Xlinker --no-eh-frame-hdr
+        -Xlinker --wrap=_swift_stdlib_getScalarName -Xlinker --defsym=__wrap__swift_stdlib_getScalarName=abort
         -Xlinker --build-id=sha1
     )
+    for library in "${swift_libraries[@]}"; do flags+=(-Xlinker "--remap-inputs=*/$library=$scratch/swift/$library"); done
+    if $own_libraries; then
+        # Where the package manager asks first what to link.
+        export PKG_CONFIG_PATH=$root/.build/libraries/lib/pkgconfig
+    fi
 fi
 # Where the compiler keeps modules of C libraries, and a sum over its input, would go into the objects: both hang on the path.
 for flag in -no-clang-module-breadcrumbs -disable-incremental-llvm-codegen; do
@@ -106,15 +121,22 @@ judge() {
 
 bytes_of() { wc -c <"$1" | tr -d ' '; }
 
+toolchain=$(dirname "$(readlink -f "$(command -v swift)")")
+
 # The toolchain's own programs come before those of the system: the same everywhere.
 tool() {
-    local beside
-    beside=$(dirname "$(readlink -f "$(command -v swift)")")/llvm-$1
+    local beside=$toolchain/llvm-$1
     if [[ -x $beside ]]; then printf '%s' "$beside"; else command -v "$1" || die "$1 is missing (package binutils)"; fi
 }
 
 build() {
-    "$root/scripts/setup.sh"
+    if [[ $system == linux ]]; then
+        "$root/scripts/setup.sh" --release
+        if $own_libraries; then "$root/scripts/release/libraries.sh"; fi
+        "$root/scripts/release/unretain.py" "${swift_libraries[@]/#/$toolchain/../lib/swift_static/linux/}" "$scratch/swift"
+    else
+        "$root/scripts/setup.sh"
+    fi
     say "building $platform (a few minutes the first time)"
     mkdir -p "$scratch"
     swift build "${flags[@]}" >"$scratch/build.log" 2>&1 || {
@@ -144,6 +166,13 @@ split_symbols() {
         "$(tool nm)" -u "$scratch"/*/release/*.build/*.o 2>/dev/null | grep -B 100 17_StringProcessing | grep ':$' >&2 || true
         die "something uses the library of regular expressions: Base has firstRange(ofText:), contains(text:), replacing(text:with:)"
     fi
+    if "$(tool nm)" -u "$scratch"/*/release/*.build/*.o 2>/dev/null | grep 'ScalarV10PropertiesV4name' >&2; then
+        die "something asks for the name of a Unicode character: linked without them, the program would end there"
+    fi
+    # Which the small one hasn't.
+    if [[ $system == linux ]] && $own_libraries && "$(tool nm)" "$from" | grep -qi 'camellia'; then
+        die "the program was linked with the system's OpenSSL instead of the one in .build/libraries"
+    fi
     "$objcopy" --only-keep-debug "$from" "$built/codeai-hub.debug"
     "$objcopy" --strip-all --remove-section=.comment "$from" "$built/$program"
     (cd "$built" && "$objcopy" --add-gnu-debuglink=codeai-hub.debug "$program")
@@ -155,7 +184,9 @@ split_symbols() {
 pack() {
     local more=()
     if [[ $system == linux ]]; then
-        "$root/scripts/release/third-party.sh" >"$built/THIRD-PARTY-LICENSES"
+        local from=()
+        if $own_libraries; then from+=("$root/.build/libraries"); fi
+        "$root/scripts/release/third-party.sh" "${from[@]}" >"$built/THIRD-PARTY-LICENSES"
         more+=("THIRD-PARTY-LICENSES=$built/THIRD-PARTY-LICENSES")
     fi
     # A version that isn't in the changelog yet is packed without notes.
@@ -187,7 +218,12 @@ if $check; then
     # As it is now, with what isn't committed, and without what is deleted; Git's own folder stays behind.
     git ls-files -z --cached --others --exclude-standard | tar --null --ignore-failed-read -T - -cf - 2>/dev/null |
         tar -C "$copy" -xf - || true
-    "$copy/scripts/build-core.sh" --version "$version" --output "$copy/out" ${base_urls[@]+"${base_urls[@]}"}
+    options=()
+    # Like the libraries of the system they are what is built with.
+    if [[ -d $root/.build/libraries ]]; then mkdir -p "$copy/.build" && cp -R "$root/.build/libraries" "$copy/.build/"; fi
+    if ! $own_libraries; then options+=(--system-libraries); fi
+    "$copy/scripts/build-core.sh" --version "$version" --output "$copy/out" ${base_urls[@]+"${base_urls[@]}"} \
+        ${options[@]+"${options[@]}"}
     for kind in '' -debug -objects; do
         file=${package%.tar.bz2}$kind.tar.bz2
         [[ -e $file ]] || continue

@@ -1,16 +1,19 @@
 #!/usr/bin/env bash
-# Installs what building needs; with --test also what the tests need. Does nothing when everything is there.
+# Installs what building needs; with --release also what a release's build needs, with --test what the tests need, too. Does
+# nothing when everything is there.
 #
-#   scripts/setup.sh [--test]
+#   scripts/setup.sh [--release | --test]
 set -euo pipefail
 # shellcheck source=scripts/lib.sh
 source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 
 for_tests=false
+for_release=false
 for argument in "$@"; do
     case $argument in
-        --test) for_tests=true ;;
-        -h | --help) sed -n '2,4s/^# \{0,1\}//p' "$0" && exit 0 ;;
+        --release) for_release=true ;;
+        --test) for_tests=true for_release=true ;;
+        -h | --help) sed -n '2,5s/^# \{0,1\}//p' "$0" && exit 0 ;;
         *) die "unknown argument: $argument (try --help)" ;;
     esac
 done
@@ -38,6 +41,13 @@ find_missing() {
     need libbz2-dev has_header bzlib.h
     need libsqlite3-dev has_header sqlite3.h
     need pkg-config have pkg-config
+    if $for_release; then
+        # scripts/release/libraries.sh: dpkg-dev has dpkg-source, and depends on make, perl, patch and xz.
+        need dpkg-dev have dpkg-source
+        need make have make
+        need tcl have tclsh
+        need binutils have strip
+    fi
     if $for_tests; then
         need git have git
         need curl have curl

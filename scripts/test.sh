@@ -195,6 +195,7 @@ rm -rf "$CODEAI_HUB_TEST_RECORDINGS"
 unset CODEAI_HUB_TEST_RECORDINGS
 step "release build" built "release build"
 step "the release where nothing else is" scripts/release/check-alone.sh "$release"/codeai-hub-core-*-"$(project_version)".tar.bz2
+step "the release's TLS" scripts/release/check-tls.sh "$release"/codeai-hub-core-*-"$(project_version)".tar.bz2
 step "benchmarks build" built "benchmarks build"
 step "client example build" built "client example build"
 if ! $quick; then

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 """Packs what a release's program was linked from, so that it can be linked with another version of the GNU C Library (LGPL 2.1,
-section 6): its object files, and relink.sh, which does as the build did.
+section 6): its object files, the libraries built for it, and relink.sh, which does as the build did.
 
     scripts/release/objects.py --build .build/release-static --product codeai-hub-release --output FILE.tar.bz2
 
@@ -18,8 +18,9 @@ import tarfile
 
 root = pathlib.Path(__file__).resolve().parent.parent.parent
 RELINK = """#!/bin/sh
-# Links the program of this release with the libraries that this machine has. Needs Swift {version} and the static libraries
-# that THIRD-PARTY-LICENSES names. Arguments are passed on to the linker's driver: -L FOLDER has a library looked for there first.
+# Links the program of this release with the libraries that this machine has. Needs Swift {version} and those static libraries
+# that THIRD-PARTY-LICENSES names and that aren't here. The program is larger than the release's: Swift's own libraries have
+# marks that keep what nobody calls, which scripts/release/unretain.py of the source takes away. Arguments are passed on to the linker's driver: -L FOLDER has a library looked for there first.
 set -eu
 cd "$(dirname "$0")"
 swiftc "$@" {arguments}
@@ -54,7 +55,7 @@ def main():
     parser.add_argument("--output", metavar="FILE", type=pathlib.Path, required=True)
     options = parser.parse_args()
 
-    objects, kept = {}, []
+    objects, kept, libraries = {}, [], {}
     arguments = list(unpack_lists(link_command(options.build, options.product)))
     compiler, arguments = arguments[0], arguments[1:]
     build = str(options.build.resolve())
@@ -64,6 +65,14 @@ def main():
             arguments.pop(0)
             kept += ["-o", "codeai-hub"]
         elif argument == "-L" and arguments and arguments[0].startswith(build):
+            arguments.pop(0)
+        elif argument.startswith(f"-L{root}/.build/"):
+            # Built for the release (scripts/release/libraries.sh). Needed once, where it is first looked for.
+            if not libraries:
+                kept.append("-Llibraries")
+            libraries |= {f"libraries/{path.name}": path for path in pathlib.Path(argument[2:]).glob("*.a")}
+        elif argument == "-Xlinker" and arguments and arguments[0].startswith("--remap-inputs="):
+            # Swift's libraries without the marks: those of the toolchain do.
             arguments.pop(0)
         elif argument == "-file-prefix-map":
             # For what is compiled, and nothing is; it names the folder of whoever built.
@@ -92,7 +101,7 @@ def main():
 
         add("relink.sh", script.encode(), 0o755)
         add("objects.list", "".join(f"{shlex.quote(name)}\n" for name in objects).encode())
-        for name, path in sorted(objects.items()):
+        for name, path in sorted((objects | libraries).items()):
             add(name, path.read_bytes())
     print(f"{options.output}: {options.output.stat().st_size:,} bytes, {len(objects)} objects")
 

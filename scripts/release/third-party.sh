@@ -2,11 +2,14 @@
 # Prints what others wrote of a release's program, which is linked statically: names, versions, where the sources are, and the
 # terms. Everything is taken from the machine that builds (Debian or Ubuntu), so that it is true of what is built.
 #
-#   scripts/release/third-party.sh >THIRD-PARTY-LICENSES
+#   scripts/release/third-party.sh [LIBRARIES] >THIRD-PARTY-LICENSES
+#
+# LIBRARIES is the folder of those that were built for the release (scripts/release/libraries.sh).
 set -euo pipefail
 # shellcheck source=scripts/release/lib.sh
 source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 
+built=${1-}
 have dpkg-query || die "only Debian's packages say what they hold: run this where dpkg-query is"
 require_swift
 swift_license=$(dirname "$(dirname "$(readlink -f "$(command -v swift)")")")/share/swift/LICENSE.txt
@@ -27,6 +30,15 @@ row() {
     dpkg-query -W -f "$1"'\t${Version}\t'"$3"'\t${source:Package} ${source:Version}\n' "$2"
 }
 
+# built_row NAME PACKAGE TERMS SOURCE: the same of a library that may have been built from its source package.
+built_row() {
+    local version
+    [[ -n $built ]] || { row "$1" "$2" "$3" && return; }
+    version=$(sed -n "s/^$4 //p" "$built/versions")
+    [[ -n $version ]] || die "$built doesn't say which version of $4 it has"
+    printf '%s\t%s\t%s\t%s %s\n' "$1" "$version" "$3" "$4" "$version"
+}
+
 text() { printf '\n\n%s\n%s\n\n' "$1" "${1//?/=}"; }
 
 copyright() { cat "/usr/share/doc/$1/copyright"; }
@@ -44,8 +56,8 @@ END
     printf 'Swift\t%s\tApache-2.0 with Runtime Library Exception\t-\n' "$swift_version"
     row 'GNU C Library' libc6-dev LGPL-2.1-or-later
     row 'libstdc++, libgcc' "$libstdcxx" 'GPL-3.0-or-later with GCC Runtime Library Exception'
-    row OpenSSL libssl-dev Apache-2.0
-    row SQLite libsqlite3-dev 'public domain'
+    built_row OpenSSL libssl-dev Apache-2.0 openssl
+    built_row SQLite libsqlite3-dev 'public domain' sqlite3
     row zlib zlib1g-dev Zlib
     row bzip2 libbz2-dev bzip2-1.0.6
     printf 'Unicode data in Swift\t%s\tUnicode-3.0\t-\n' "$swift_version"
@@ -74,7 +86,11 @@ General Public License, version 3 or later, with this exception:
 END
 sed -n '/^GCC RUNTIME LIBRARY EXCEPTION$/,/requirements of the license of GCC\.$/p' "/usr/share/doc/$libstdcxx/copyright" | grep . ||
     die "the copyright file of $libstdcxx has no Runtime Library Exception"
-for package in libssl-dev libsqlite3-dev zlib1g-dev libbz2-dev; do
+for source in openssl sqlite3; do
+    text "$source"
+    if [[ -n $built ]]; then cat "$built/copyright/$source"; else copyright "lib${source/openssl/ssl}-dev"; fi
+done
+for package in zlib1g-dev libbz2-dev; do
     text "${package%-dev}"
     copyright "$package"
 done
