@@ -118,7 +118,7 @@ struct RealCodexTests {
         let updated = try live.next("diff") { if case .diff(let diff) = $0 { diff } else { nil } }
         #expect(updated.unified?.contains("-world\n+you") == true)
         // It comes again as it grows: at first there is nothing in it yet.
-        _ = try live.next("the turn's diff with the file in it") { event in
+        _ = try live.next("the turn's diff with the file in it") { event -> Bool? in
             guard case .status("turn_diff", let data) = event else { return nil }
             return data["unified"]?.stringValue?.contains("+++ b/new.txt") == true ? true : nil
         }
