@@ -44,7 +44,7 @@ package struct BackupMaker {
                 TarEntry(path: BackupLayout.manifest, size: 0, modified: Int(now.milliseconds / 1000)),
                 manifest.json.serialize())
             try writer.finish()
-            guard fsync(file) == 0 else { throw ArchiveError(.current("fsync \(draft)")) }
+            try filing { () throws(SystemError) in try synchronize(file, draft) }
             try move(draft, to: path)
             return manifest
         } catch {

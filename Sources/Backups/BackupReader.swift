@@ -79,8 +79,8 @@ final class BackupReader: TarReader.Receiver {
             return
         }
         let path = folder + "/" + entry.path
-        if let slash = path.lastIndex(of: "/"), folders.insert(String(path[..<slash])).inserted {
-            try filing { () throws(SystemError) in try makeDirectories(String(path[..<slash])) }
+        if let parent = path.parentPath, folders.insert(parent).inserted {
+            try filing { () throws(SystemError) in try makeDirectories(parent) }
         }
         file = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0o600)
         guard file >= 0 else { throw ArchiveError(.current("open \(path)")) }

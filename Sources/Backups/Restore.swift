@@ -99,7 +99,7 @@ package struct Restore {
             try putInPlace(item, journal, home)
             step += 2
         }
-        for item in journal.items { try? synchronize(folder: parent(home + "/" + item.path)) }
+        for item in journal.items { try? synchronize(folder: (home + "/" + item.path).parentPath ?? home) }
         try onStep(step)
         guard unlink(home + RestoreJournal.place) == 0 else {
             throw ArchiveError(.current("unlink \(home + RestoreJournal.place)"))
@@ -123,7 +123,7 @@ package struct Restore {
             while exists("\(before).\(number)") { number += 1 }
             return try move(place, to: "\(before).\(number)")
         }
-        try filing { () throws(SystemError) in try makeDirectories(parent(before)) }
+        try filing { () throws(SystemError) in try makeDirectories(before.parentPath ?? home) }
         try move(place, to: before)
     }
 
@@ -132,12 +132,8 @@ package struct Restore {
     {
         let new = "\(home)/\(journal.folder)/new/\(item.path)"
         guard item.isNew, exists(new) else { return }
-        try filing { () throws(SystemError) in try makeDirectories(parent(home + "/" + item.path)) }
+        try filing { () throws(SystemError) in try makeDirectories((home + "/" + item.path).parentPath ?? home) }
         try move(new, to: home + "/" + item.path)
-    }
-
-    private static func parent(_ path: String) -> String {
-        path.lastIndex(of: "/").map { String(path[..<$0]) } ?? path
     }
 }
 
@@ -170,7 +166,7 @@ struct RestoreJournal {
     /// Nil when it names something that isn't a restore's to move.
     init?(_ json: JSON) {
         guard let folder = json["folder"]?.stringValue, folder.hasPrefix("backups/restore-"),
-            !folder.dropFirst("backups/".utf8.count).contains("/"), !folder.contains(text: ".."),
+            folder.pathParts.count == 2, !folder.contains(text: ".."),
             let entries = json["items"]?.arrayValue
         else { return nil }
         self.folder = folder

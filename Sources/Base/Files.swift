@@ -12,17 +12,10 @@ package func exists(_ path: String) -> Bool {
     return lstat(path, &information) == 0
 }
 
-/// The home folder of the user who runs this process.
-package func homeDirectory() -> String {
-    if let home = getenv("HOME"), home.pointee != 0 { return String(cString: home) }
-    if let entry = getpwuid(getuid()), let home = entry.pointee.pw_dir { return String(cString: home) }
-    return "/"
-}
-
 /// Makes a folder and those above it that are missing, each with mode 0700.
 package func makeDirectories(_ path: String) throws(SystemError) {
     if isDirectory(path) { return }
-    if let slash = path.lastIndex(of: "/"), slash > path.startIndex { try makeDirectories(String(path[..<slash])) }
+    if let parent = path.parentPath { try makeDirectories(parent) }
     guard mkdir(path, 0o700) == 0 || errno == EEXIST else { throw .current("mkdir \(path)") }
 }
 
@@ -78,7 +71,7 @@ package func makeFile(
     do throws(SystemError) {
         defer { close(file) }
         try writeAll(bytes, to: file, path)
-        guard !synchronizes || fsync(file) == 0 else { throw .current("fsync \(path)") }
+        if synchronizes { try synchronize(file, path) }
     } catch {
         unlink(path)
         throw error
@@ -122,6 +115,13 @@ package func removeTree(_ path: String) {
     }
 }
 
+/// Has the bytes of an open file on the disk when it returns.
+package func synchronize(_ file: Int32, _ name: String) throws(SystemError) {
+    while fsync(file) != 0 {
+        guard errno == EINTR else { throw .current("fsync \(name)") }
+    }
+}
+
 /// Has a folder's entries on the disk when it returns.
 package func synchronize(folder path: String) throws(SystemError) {
     let folder = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
@@ -141,7 +141,7 @@ package func appendFile(_ path: String, _ bytes: [UInt8]) throws(SystemError) {
     guard fstat(file, &information) == 0 else { throw .current("stat \(path)") }
     guard information.st_mode & S_IFMT == S_IFREG else { throw SystemError(errno: EINVAL, operation: "write \(path)") }
     try writeAll(bytes, to: file, path)
-    guard fsync(file) == 0 else { throw .current("fsync \(path)") }
+    try synchronize(file, path)
 }
 
 /// What tells whether a file has changed since it was looked at: replaced, written to, or grown.
@@ -171,18 +171,18 @@ package func untrustedAncestor(of path: String) -> String? {
         free(real)
     }
     for start in Set([path, resolved]).sorted() {
-        var folder = start[...]
-        while let slash = folder.lastIndex(of: "/"), folder != "/" {
-            folder = folder[..<slash].isEmpty ? "/" : folder[..<slash]
+        var folder = start
+        while folder != "/", let parent = folder.parentPath {
+            folder = parent
             var information = stat()
-            guard stat(String(folder), &information) == 0 else { continue }
+            guard stat(folder, &information) == 0 else { continue }
             let isOurs = [geteuid(), 0, 65534].contains(information.st_uid)
             // In a sticky folder only the owner of an entry can rename or remove it.
             let isSticky = information.st_mode & S_ISVTX != 0
             let isOpen =
                 information.st_mode & S_IWOTH != 0
                 || (information.st_mode & S_IWGRP != 0 && information.st_gid != getegid() && information.st_gid != 0)
-            if !isOurs || (isOpen && !isSticky) { return String(folder) }
+            if !isOurs || (isOpen && !isSticky) { return folder }
         }
     }
     return nil

@@ -124,18 +124,17 @@ public struct DaemonLauncher: Sendable {
         if let executable { return executable }
         let name = "codeai-hub-core"
         if let named = environment("CODEAI_HUB_CORE"), !named.isEmpty {
-            guard named.hasPrefix("/"), access(named, X_OK) == 0 else {
+            guard named.isAbsolutePath, access(named, X_OK) == 0 else {
                 throw HubError(.launchFailed, "CODEAI_HUB_CORE is not the absolute path of a program: \(named)")
             }
             return named
         }
         var folders: [String] = []
-        if let own = DaemonProcess.ownPath(), let slash = own.lastIndex(of: "/") {
-            let folder = String(own[..<slash])
+        if let folder = DaemonProcess.ownPath()?.parentPath {
             folders += [inForce(beside: folder), folder].compactMap { $0 }
         }
         // A relative entry of PATH would run whatever lies in the current folder.
-        folders += (environment("PATH") ?? "").split(separator: ":").map(String.init).filter { $0.hasPrefix("/") }
+        folders += (environment("PATH") ?? "").split(separator: ":").map(String.init).filter { $0.isAbsolutePath }
         if let folder = folders.first(where: { access($0 + "/" + name, X_OK) == 0 }) { return folder + "/" + name }
         throw HubError(
             .launchFailed, "\(name) is neither beside this program nor in the PATH: set CODEAI_HUB_CORE to its path")
@@ -143,11 +142,9 @@ public struct DaemonLauncher: Sendable {
 
     /// Versions lie beside one another in the home, with a link to the one in force: by it this program may be an older one.
     private func inForce(beside version: String) -> String? {
-        guard let slash = version.lastIndex(of: "/") else { return nil }
-        let versions = version[..<slash]
-        guard let above = versions.lastIndex(of: "/") else { return nil }
+        guard let versions = version.parentPath, let core = versions.parentPath else { return nil }
         var (ours, homes) = (stat(), stat())
-        guard stat(String(versions[..<above]), &ours) == 0, stat(home.path + "/core", &homes) == 0,
+        guard stat(core, &ours) == 0, stat(home.path + "/core", &homes) == 0,
             ours.st_dev == homes.st_dev, ours.st_ino == homes.st_ino,
             let real = realpath(versions + "/current", nil)
         else { return nil }

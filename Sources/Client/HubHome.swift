@@ -15,20 +15,16 @@ public struct HubHome: Equatable, Sendable {
         self.path = path
     }
 
-    /// `CODEAI_HUB_HOME`, or `.codeai-hub` in the home folder of the user.
+    /// `CODEAI_HUB_HOME`, or `.codeai-hub` in the home folder of the user, which is `HOME` or what the system's list of users
+    /// says: where the daemon looks.
     ///
     /// - Throws: `unsafeHome` when the variable holds a relative path, or there is no home folder at all.
     public static func standard(
         environment: (String) -> String? = environmentVariable
     ) throws(HubError) -> HubHome {
-        if let path = environment("CODEAI_HUB_HOME"), !path.isEmpty {
-            guard path.hasPrefix("/") else {
-                throw HubError(.unsafeHome, "CODEAI_HUB_HOME must be an absolute path, but is \(path)")
-            }
-            return HubHome(path: path)
+        do throws(HomeFolder.Missing) { return HubHome(path: try HomeFolder.ofHub(environment)) } catch {
+            throw HubError(.unsafeHome, error.message)
         }
-        if let user = environment("HOME"), user.hasPrefix("/") { return HubHome(path: user + "/.codeai-hub") }
-        throw HubError(.unsafeHome, "HOME is not set: set it, or CODEAI_HUB_HOME to an absolute path")
     }
 
     /// Reads a small file below the home; nil when it does not exist.

@@ -79,7 +79,7 @@ package struct ConfigurationFile: Sendable {
     /// Keeps the daemon and the person's tool from replacing the file between each other's look and deed. Editors know
     /// nothing of it: for them there is the look, right before.
     private func lockFolder(of path: String) throws(ConfigurationError) -> Int32 {
-        let folder = path.lastIndex(of: "/").map { String(path[...$0]) } ?? "."
+        let folder = path.parentPath ?? "."
         let fd = open(folder, O_RDONLY | O_CLOEXEC | O_DIRECTORY)
         guard fd >= 0 else { throw failure("can't be written: \(SystemError.current("open \(folder)"))") }
         // Held for as long as the disk takes for a small file. Where there are no locks, as on some networks, it is done
@@ -141,7 +141,7 @@ package struct ConfigurationFile: Sendable {
             }
             if edit.text == old { return false }
             // A home that no daemon has used yet.
-            if old == nil, let slash = path.lastIndex(of: "/") { try? makeDirectories(String(path[..<slash])) }
+            if old == nil, let folder = path.parentPath { try? makeDirectories(folder) }
             guard edit.text.count <= Configuration.fileLimit else {
                 throw failure("would be larger than \(Configuration.fileLimit) bytes")
             }

@@ -10,10 +10,7 @@ struct Home {
     /// - Throws: when the folder can't be made, or isn't this user's alone: whoever else may write there could put
     ///   programs of theirs in our place.
     init(environment: [String: String]) throws(StartError) {
-        path = Home.path(environment)
-        guard path.hasPrefix("/") else {
-            throw StartError("CODEAI_HUB_HOME must be an absolute path, not \"\(path)\".", exitCode: .configuration)
-        }
+        path = try Home.path(environment)
         do throws(SystemError) {
             for folder in Home.folders { try makeDirectories(path + folder) }
         } catch {
@@ -28,8 +25,10 @@ struct Home {
     }
 
     /// Where it is, before anything has been looked at.
-    static func path(_ environment: [String: String]) -> String {
-        environment["CODEAI_HUB_HOME"].flatMap { $0.isEmpty ? nil : $0 } ?? homeDirectory() + "/.codeai-hub"
+    static func path(_ environment: [String: String]) throws(StartError) -> String {
+        do throws(HomeFolder.Missing) { return try HomeFolder.ofHub { environment[$0] } } catch {
+            throw StartError("\(error.message).", exitCode: .configuration)
+        }
     }
 
     private static let folders = ["", "/core", "/sessions", "/providers", "/logs", "/backups"]

@@ -6,15 +6,17 @@ import JSON
 
 /// What a daemon does when its own version is on trial: see `Trial`.
 enum OwnTrial {
-    private static var trial: DaemonTrial {
-        DaemonTrial(InstallationHome(path: Home.path(processEnvironment())), program: ownProgram())
+    /// Nil without a home: the start itself says so.
+    private static var trial: DaemonTrial? {
+        guard let path = try? Home.path(processEnvironment()) else { return nil }
+        return DaemonTrial(InstallationHome(path: path), program: ownProgram())
     }
 
     /// Counts this start. When there were too many the version before takes this one's place in the process, with
     /// everything that whoever started it has passed on.
     /// - Parameter arguments: without the program's name.
     static func begin(_ arguments: [String]) {
-        guard case .wentBack(let program, let reason) = trial.begin() else { return }
+        guard case .wentBack(let program, let reason) = trial?.begin() else { return }
         let text = "codeai-hub-core: going back to \(program): \(reason)\n"
         try? writeAll(Array(text.utf8), to: STDERR_FILENO, "stderr")
         let words = ([program] + arguments).map { strdup($0) } + [nil]
@@ -24,12 +26,12 @@ enum OwnTrial {
             Array("codeai-hub-core: \(SystemError.current("execute \(program)"))\n".utf8), to: STDERR_FILENO, "stderr")
     }
 
-    static func takeBack() { trial.takeBack() }
+    static func takeBack() { trial?.takeBack() }
 
     /// - Returns: what was confirmed, or why it couldn't be; nil when nothing was on trial.
     static func confirm() -> (version: String?, problem: String?)? {
         do throws(InstallationError) {
-            return try trial.confirm().map { ($0.description, nil) }
+            return try trial?.confirm().map { ($0.description, nil) }
         } catch {
             return (nil, error.message)
         }

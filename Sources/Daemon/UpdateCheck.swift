@@ -88,11 +88,10 @@ final class UpdateCheck {
     static func tool(beside program: String, home: String) -> String? {
         guard let resolved = realpath(home, nil) else { return nil }
         defer { free(resolved) }
-        guard let slash = program.lastIndex(of: "/"), program.hasPrefix(String(cString: resolved) + "/core/") else {
-            return nil
-        }
-        let tool = program[..<slash] + "/codeai-hub"
-        return access(String(tool), X_OK) == 0 ? String(tool) : nil
+        guard let folder = program.parentPath, program.utf8.starts(with: (String(cString: resolved) + "/core/").utf8)
+        else { return nil }
+        let tool = folder + "/codeai-hub"
+        return access(tool, X_OK) == 0 ? tool : nil
     }
 
     // MARK: Looking

@@ -86,7 +86,6 @@ private struct Question: Sendable {
     let flags: Int32
 
     func ask() -> Answer {
-        clinux_look_up_hosts_without_modules()
         var hints = addrinfo()
         hints.ai_family = AF_UNSPEC
         hints.ai_socktype = Int32(SOCK_STREAM.rawValue)

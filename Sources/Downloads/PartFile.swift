@@ -86,12 +86,13 @@ final class PartFile {
     /// Gives the whole file its name, in the place of what has it now. It is on the disk when this returns.
     func publish(as name: String) throws(DownloadError) {
         try flush()
-        guard fsync(file) == 0 else { throw PartFile.failure(path) }
-        guard rename(path, name) == 0 else { throw PartFile.failure(name) }
-        let folder = open(PartFile.folder(of: name), O_RDONLY | O_CLOEXEC | O_DIRECTORY)
-        guard folder >= 0 else { throw PartFile.failure(name) }
-        defer { close(folder) }
-        guard fsync(folder) == 0 else { throw PartFile.failure(name) }
+        do throws(SystemError) {
+            try synchronize(file, path)
+            guard rename(path, name) == 0 else { throw .current("rename \(path)") }
+            try synchronize(folder: name.parentPath ?? ".")
+        } catch {
+            throw PartFile.failure(name, error.errno)
+        }
     }
 
     /// Waits a moment for another process, since a child that was just started can hold a lock that was given up.
@@ -132,13 +133,7 @@ final class PartFile {
             "there is no room for \(path): \(room) bytes are to come, \(free) are free. Make room and try again")
     }
 
-    private static func folder(of path: String) -> String {
-        guard let slash = path.utf8.lastIndex(of: UInt8(ascii: "/")) else { return "." }
-        return slash == path.startIndex ? "/" : String(path[..<slash])
-    }
-
-    private static func failure(_ path: String) -> DownloadError {
-        let error = errno
+    private static func failure(_ path: String, _ error: Int32 = errno) -> DownloadError {
         let advice =
             switch error {
             case ENOSPC, EDQUOT: "the disk is full: make room and try again; what came is kept"

@@ -1,4 +1,5 @@
 import ACPMessages
+import Base
 import Client
 import HubProtocol
 import JSON
@@ -120,7 +121,7 @@ extension Door {
 
     private static func workspace(of request: EditorRequest) throws(ACPError) -> String {
         let path = try request.text("cwd")
-        guard path.hasPrefix("/") else { throw .invalidParameters("cwd must be an absolute path, but is \(path)") }
+        guard path.isAbsolutePath else { throw .invalidParameters("cwd must be an absolute path, but is \(path)") }
         return path
     }
 

@@ -62,5 +62,7 @@ package struct CommandLink {
     package var isOurs: Bool { text.map(isOurs) ?? false }
 
     /// Into the versions of this home, whichever.
-    private func isOurs(_ text: String) -> Bool { text.hasPrefix(home.core + "/") && text.hasSuffix("/codeai-hub") }
+    private func isOurs(_ text: String) -> Bool {
+        text.utf8.starts(with: (home.core + "/").utf8) && text.lastPathPart == "codeai-hub"
+    }
 }

@@ -172,7 +172,7 @@ enum PackageLayout {
 
     /// Names of letters, digits, `.`, `_`, `-` and `+`, which mean the same everywhere; none that we write ourselves.
     static func isAllowed(_ path: String) -> Bool {
-        let parts = path.split(separator: "/", omittingEmptySubsequences: false)
+        let parts = path.pathParts
         return path.utf8.count <= pathBytes && parts.count <= depth && path.lowercased() != InstallRecord.name
             && parts.allSatisfy { part in
                 part != "" && part != "." && part != ".."

@@ -158,8 +158,7 @@ package struct InstallationHome: Equatable, Sendable {
     /// Refuses a program that somebody else could have put there.
     /// - Throws: `homeNotTrusted`, `notInstalled`.
     package static func requireOwn(_ program: String) throws(InstallationError) {
-        let folder = String(program[..<(program.lastIndex(of: "/") ?? program.startIndex)])
-        for path in [program, folder] {
+        for path in [program, parent(program)] {
             var information = stat()
             guard stat(path, &information) == 0 else {
                 throw InstallationError(.notInstalled, "\(SystemError.current("stat \(path)"))")

@@ -149,7 +149,7 @@ package final class Installer {
 
     /// Where a version's folder lies while it is removed.
     static func aside(_ folder: String) -> String {
-        "\(parent(folder))/.removing-\(folder[folder.index(after: folder.lastIndex(of: "/") ?? folder.startIndex)...])"
+        "\(parent(folder))/.removing-\(folder.lastPathPart)"
     }
 
     // MARK: Trying
@@ -172,7 +172,7 @@ package final class Installer {
             folder = String(cString: real)
             free(real)
         }
-        return runningPrograms().filter { $0.program.hasPrefix(folder + "/") }.map(\.pid)
+        return runningPrograms().filter { $0.program.utf8.starts(with: (folder + "/").utf8) }.map(\.pid)
     }
 
     /// But for this process: it may well be a program of the version that it mends.

@@ -1,3 +1,5 @@
+import Base
+
 /// A downloaded package, and what was announced of it.
 package struct Package: Equatable, Sendable {
     package var component: Component
@@ -31,5 +33,5 @@ package struct Package: Equatable, Sendable {
         self.signedBy = signedBy
     }
 
-    var name: String { file.lastIndex(of: "/").map { String(file[file.index(after: $0)...]) } ?? file }
+    var name: String { file.lastPathPart }
 }

@@ -116,9 +116,7 @@ final class Unpacker: TarReader.Receiver {
 
     func end() throws(ArchiveError) {
         guard file >= 0, let entry else { return }
-        guard fchmod(file, mode) == 0, fsync(file) == 0 else { throw failed(.current("write \(entry.path)")) }
-        close(file)
-        file = -1
+        try finish(entry.path, mode)
         files.append(
             InstallRecord.File(
                 path: entry.path, size: entry.size, sha256: hexadecimal(digest.finish()), mode: UInt32(mode)))
@@ -141,7 +139,7 @@ final class Unpacker: TarReader.Receiver {
     }
 
     private func makeParents(of path: String) throws(ArchiveError) {
-        let parts = path.split(separator: "/")
+        let parts = path.pathParts
         for count in 1..<max(1, parts.count) { try makeFolder(parts[..<count].joined(separator: "/")) }
     }
 
@@ -179,8 +177,16 @@ final class Unpacker: TarReader.Receiver {
             try piece.withBytes { bytes throws(ArchiveError) in try write(bytes, path) }
             offset += piece.count
         }
-        guard fchmod(file, mode_t(original.mode)) == 0, fsync(file) == 0 else {
-            throw failed(.current("write \(path)"))
+        try finish(path, mode_t(original.mode))
+    }
+
+    /// The file is whole: it gets its mode, and is on the disk when this returns.
+    private func finish(_ path: String, _ mode: mode_t) throws(ArchiveError) {
+        do throws(SystemError) {
+            guard fchmod(file, mode) == 0 else { throw .current("write \(path)") }
+            try synchronize(file, path)
+        } catch {
+            throw failed(error)
         }
         close(file)
         file = -1

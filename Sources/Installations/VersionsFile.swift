@@ -58,4 +58,4 @@ func removeDurably(_ path: String) throws(InstallationError) {
     try filing { () throws(SystemError) in try synchronize(folder: parent(path)) }
 }
 
-func parent(_ path: String) -> String { path.lastIndex(of: "/").map { String(path[..<$0]) } ?? path }
+func parent(_ path: String) -> String { path.parentPath ?? path }

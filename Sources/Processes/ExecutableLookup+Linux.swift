@@ -9,7 +9,7 @@ package enum ExecutableLookup {
         guard !name.isEmpty else { return nil }
         for directory in searchPath.split(separator: ":") {
             // Relative entries would make the result depend on where the daemon was started.
-            guard directory.hasPrefix("/") else { continue }
+            guard directory.utf8.first == UInt8(ascii: "/") else { continue }
             let path = "\(directory)/\(name)"
             if isExecutable(path) { return path }
         }

@@ -4,7 +4,8 @@ package protocol DaemonControl {
     var isHeld: Bool { get }
     /// The daemon as it answers within 2 s; nil when it doesn't.
     func health() -> DaemonHealth?
-    /// Has the daemon go on as the version that is installed now. Returns when it has agreed.
+    /// Has the daemon go on as the version that is installed now. Returns when it has agreed, or when no answer came and it may
+    /// have: whoever watches it will see.
     ///
     /// - Throws: `restartFailed`, when it refuses: nothing has changed for its clients then.
     func restart() throws(ReleaseError)

@@ -77,7 +77,7 @@ package struct ModuleFlow {
                 ReleasePlan.Change(
                     component: .provider(id), from: present.versions[id], entry: entry,
                     mirrors: try document.mirrors(of: entry.package, manifest.baseURLs),
-                    download: packages.missing(entry)))
+                    download: packages.missing(entry), signedBy: document.signedBy))
         }
         return plan
     }

@@ -72,7 +72,7 @@ package struct ReleaseFlow {
         plan.changes.append(
             ReleasePlan.Change(
                 component: .core, from: installed, entry: entry, mirrors: mirrors,
-                download: packages.missing(entry), notes: manifest.notes))
+                download: packages.missing(entry), signedBy: document.signedBy, notes: manifest.notes))
         return plan
     }
 

@@ -12,6 +12,8 @@ package struct ReleasePlan: Sendable {
         package var mirrors: [Location]
         /// Bytes that are still to be fetched.
         package var download: Int
+        /// The number of the key that signed the manifest; nil when nobody did.
+        package var signedBy: String?
         /// Markdown.
         package var notes: String?
 

@@ -32,7 +32,7 @@ struct LogImport {
         guard var header = LogHeader(json) else { throw .badLog(line: 1, "it is no header of a session's log") }
         let isUsable =
             LogFormat.isValid(sessionId: header.sessionId) && LogImport.isName(header.providerId)
-            && header.workspace.hasPrefix("/") && header.workspace.utf8.count < 4096
+            && header.workspace.isAbsolutePath && header.workspace.utf8.count < 4096
             && !header.workspace.utf8.contains(0) && NativeImport.isWritable(header.createdAt)
         guard isUsable else { throw .badLog(line: 1, "an identifier, the time or the workspace is not valid") }
         if drafts.isTaken(header.sessionId) {

@@ -225,7 +225,7 @@ package final class SessionService {
     }
 
     private func requireDirectory(_ path: String) throws(Failure) {
-        guard path.hasPrefix("/"), path.utf8.count < 4096, !path.utf8.contains(0) else {
+        guard path.isAbsolutePath, path.utf8.count < 4096, !path.utf8.contains(0) else {
             throw Failure(
                 code: "invalid_request", message: "The workspace must be an absolute path.",
                 details: ["field": "workspace"])

@@ -5,11 +5,9 @@ import Daemon
 import Glibc
 import Terminal
 
-// The name service modules of the system are made for the system's C library. This program has one of its own in it, and must
-// never load them: what they give it is in /etc/hosts, /etc/passwd and from DNS.
-for (database, sources) in [("hosts", "files dns"), ("passwd", "files"), ("group", "files"), ("services", "files")] {
-    _ = __nss_configure_lookup(database, sources)
-}
+// What the machine has for looking names up is made for its own C library. This program has one of its own in it: what it
+// would be told is in /etc/hosts, /etc/passwd and from DNS.
+clinux_look_names_up_without_modules()
 
 let name = CommandLine.arguments.first ?? ""
 let arguments = Array(CommandLine.arguments.dropFirst())

@@ -1,3 +1,4 @@
+import Base
 import Client
 import Installations
 import JSON
@@ -30,7 +31,7 @@ struct Connection: Sendable {
     static func home(_ invocation: Invocation) throws(CommandFailure) -> HubHome {
         do throws(HubError) {
             guard let path = invocation.options["home"] else { return try HubHome.standard() }
-            guard path.hasPrefix("/") else { throw HubError(.unsafeHome, "--home needs an absolute path") }
+            guard path.isAbsolutePath else { throw HubError(.unsafeHome, "--home needs an absolute path") }
             return HubHome(path: path)
         } catch {
             throw CommandFailure(.usage, error.code.rawValue, error.message)

@@ -99,9 +99,7 @@ extension Doctor {
         var path = path
         var information = statvfs()
         // The home may not be there yet: what counts is where it will be.
-        while statvfs(path, &information) != 0, let slash = path.lastIndex(of: "/"), path != "/" {
-            path = slash == path.startIndex ? "/" : String(path[..<slash])
-        }
+        while statvfs(path, &information) != 0, path != "/", let parent = path.parentPath { path = parent }
         let free = Int(information.f_bavail) * Int(information.f_frsize)
         let size = "\(free >> 20) MiB free for \(what) (\(path))"
         if free < 64 << 20 {

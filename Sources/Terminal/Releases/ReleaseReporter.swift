@@ -65,9 +65,10 @@ final class ReleaseReporter {
             let size =
                 change.download == 0 ? "downloaded already" : "\(ReleaseReporter.size(change.download)) to download"
             note("\(change.component) \(from)\(change.entry.version), \(size)")
-            if plan.signedBy == nil { note("! it is not signed") }
             if let notes = change.notes, change.from != nil { note("\n" + notes + "\n") }
         }
+        let unsigned = plan.changes.filter { $0.signedBy == nil }.map { "\($0.component)" }
+        if !unsigned.isEmpty { note("! nobody has signed: \(unsigned.joined(separator: ", "))") }
         for waiting in plan.waiting { note("\(waiting.component) \(waiting.version) needs the core \(waiting.core)") }
     }
 

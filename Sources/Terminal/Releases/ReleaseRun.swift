@@ -158,14 +158,14 @@ final class ReleaseRun {
         if !results.isEmpty { members["modules"] = .array(results.map(\.json)) }
         let code = done(outcome, members)
         tell(results)
-        return code
+        return results.contains { $0.failure != nil } ? .refused : code
     }
 
     /// Where the person's command is looked for: in the folder that was named, else the usual one.
     static func links(_ invocation: Invocation, _ home: InstallationHome) -> [CommandLink] {
         guard !invocation.has("no-link") else { return [] }
         guard let folder = invocation.options["bin-dir"] else { return [CommandLink(home)] }
-        guard !folder.hasPrefix("/") else { return [CommandLink(home, in: folder)] }
+        guard !folder.isAbsolutePath else { return [CommandLink(home, in: folder)] }
         guard let current = getcwd(nil, 0) else { return [] }
         defer { free(current) }
         return [CommandLink(home, in: String(cString: current) + "/" + folder)]

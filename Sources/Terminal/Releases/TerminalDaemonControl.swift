@@ -31,8 +31,18 @@ final class TerminalDaemonControl: DaemonControl {
     }
 
     func restart() throws(ReleaseError) {
-        let client = client
-        try control { () async throws(HubError) in try await client.call("POST", "/core/restart", [:]) }
+        let before = health()?.instanceId
+        for _ in 0..<3 {
+            do throws(HubError) {
+                let client = client
+                _ = try result { () async throws(HubError) in try await client.call("POST", "/core/restart", [:]) }
+                return
+            } catch {
+                guard error.leavesOpenWhatHappened else { throw ReleaseError(.restartFailed, error.message) }
+                // Who still answers as before is asked again, which it answers as the first time. Any other is on its way.
+                guard let before, health()?.instanceId == before else { return }
+            }
+        }
     }
 
     func start() throws(ReleaseError) {
@@ -84,12 +94,18 @@ final class TerminalDaemonControl: DaemonControl {
     private func control<Value: Sendable>(
         _ body: @escaping @Sendable () async throws(HubError) -> Value
     ) throws(ReleaseError) {
+        do throws(HubError) { _ = try result(body) } catch {
+            throw ReleaseError(.restartFailed, error.message)
+        }
+    }
+
+    private func result<Value: Sendable>(
+        _ body: @escaping @Sendable () async throws(HubError) -> Value
+    ) throws(HubError) -> Value {
         let result: Result<Value, HubError> = waiting {
             do throws(HubError) { return .success(try await body()) } catch { return .failure(error) }
         }
-        do throws(HubError) { _ = try result.get() } catch {
-            throw ReleaseError(.restartFailed, error.message)
-        }
+        return try result.get()
     }
 
     func waiting<Value: Sendable>(_ body: @escaping @Sendable () async -> Value) -> Value {
@@ -102,5 +118,15 @@ final class TerminalDaemonControl: DaemonControl {
         }
         done.wait()
         return result.withLock { $0! }
+    }
+}
+
+extension HubError {
+    /// Whether the daemon may have done what it was asked for: the request was sent, or may have been, and no answer came.
+    fileprivate var leavesOpenWhatHappened: Bool {
+        switch code {
+        case .connectionLost, .timeout, .invalidAnswer, .tooLarge, .noDaemon: true
+        case .rejected, .unsafeHome, .launchFailed, .closed: false
+        }
     }
 }

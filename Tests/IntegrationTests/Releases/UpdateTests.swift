@@ -66,6 +66,13 @@ import Testing
         #expect(hub.installation.history.last?.result == .confirmed)
         let up = try hub.ask(["update", "--yes"] + from(mirrors[1]), program: hub.command)
         #expect(up.last["upToDate"] == true)
+        // A module that won't do leaves the core as it is, and is no success.
+        let module = TestMirror.module("claudeCodeCli", "7.0.0", ["spoons": 1])
+        try mirrors[1].publish(module: "claudeCodeCli", "7.0.0", module)
+        let bad = try hub.ask(["update", "--yes"] + from(mirrors[1]), program: hub.command)
+        #expect(bad.code == 1 && bad.last["event"] == "done", "\(bad.last)")
+        #expect(bad.last["modules"]?[0]?["error"]?["code"] == "module_unusable")
+        try FileManager.default.removeItem(atPath: mirrors[1].modulesManifest)
 
         // Nothing was lost on the way, and nothing came twice.
         try await say("[[text:after]]", id, client)
