@@ -18,7 +18,7 @@ let package = Package(
                 "Archives", "Base", "JSON", "EventLoop", "HTTP1", "WebSocket", "HubProtocol", "ACPMessages", "EventLog",
                 "API", "Server",
                 "ProviderClaude", "ProviderCodex", "ProviderACP", "Providers", "Search", "Sessions",
-                "Configuration",
+                "Configuration", "Digests", "Downloads", "Signatures",
             ]),
     ],
     targets: [

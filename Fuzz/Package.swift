@@ -9,6 +9,7 @@ import PackageDescription
 let targets = [
     "FuzzHTTPRequest", "FuzzWebSocketFrames", "FuzzInflate", "FuzzACPAgent", "FuzzClaudeDecoder",
     "FuzzClaudeTranscript", "FuzzCodexDecoder", "FuzzCodexRollout", "FuzzLogReader", "FuzzJSON", "FuzzTar",
+    "FuzzReleaseTexts",
 ]
 
 // What is tested has package access. SwiftPM names a package after its folder, so that the name these targets have to

@@ -58,7 +58,7 @@ for target in "${targets[@]}"; do
     [[ -d Sources/$target ]] || die "there is no fuzz target $target in Fuzz/Sources"
     swift build -c release --product "$target" -Xswiftc -sanitize=fuzzer,address >&2
     bin=$(swift build -c release --show-bin-path)
-    swiftc -sanitize=fuzzer,address -use-ld=lld "$bin/lib$target.a" -lz -lbz2 -lcrypto -o "$bin/$target"
+    swiftc -sanitize=fuzzer,address -use-ld=lld "$bin/lib$target.a" -lz -lbz2 -lssl -lcrypto -o "$bin/$target"
     ! $build_only || continue
     if [[ -n $runs ]]; then
         learnt=$(mktemp -d)
