@@ -656,7 +656,7 @@ main() {
     status=0
     # A daemon that it starts has agents write as the person would.
     umask "$mask"
-    CODEAI_HUB_HOME=$home "$folder/codeai-hub" install --from "$folder/release" "$@" || status=$?
+    CODEAI_HUB_HOME=$home "$folder/codeai-hub" install --from "$folder/release" --source "$manifest" "$@" || status=$?
     # Otherwise it has said itself what was wrong.
     [ "$status" -le 125 ] || die "the program doesn't run here (status $status): may programs be run from $home?"
     [ "$status" -eq 0 ] || exit "$status"

@@ -33,6 +33,8 @@ package struct ReleaseFlow {
         package var allowsDowngrade = false
         /// Nil: the one of the manifest.
         package var version: Version?
+        /// Where what lies at the source was brought from, which is then said in its place; nil: it is the place.
+        package var origin: ReleaseSource?
 
         package init(source: ReleaseSource, keys: TrustedKeys) {
             self.source = source
@@ -66,7 +68,8 @@ package struct ReleaseFlow {
         let (manifest, entry) = found
         try checkCancelled()
         let mirrors = try document.mirrors(of: entry.package, manifest.baseURLs)
-        var plan = ReleasePlan(manifest: "\(document.location)", signedBy: document.signedBy, changes: [])
+        let place = request.origin?.manifests.first ?? document.location
+        var plan = ReleasePlan(manifest: "\(place)", signedBy: document.signedBy, changes: [])
         // What lacks something is mended by installing it again.
         if installed == entry.version, home.isWhole(entry.version) { return plan }
         plan.changes.append(

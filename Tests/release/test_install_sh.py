@@ -39,7 +39,7 @@ def test_from_a_server(installer, release, shell, tools):
         result = installer.run("--from", mirror.url, shell=shell, tools=tools)
     assert result.returncode == 0, result.stderr
     assert installer.called[:2] == ["install", "--from"]
-    assert installer.called[3:] == ["--key", str(installer.key.public)]
+    assert installer.called[3:] == ["--source", f"{mirror.url}/manifest.json", "--key", str(installer.key.public)]
     assert installer.left == []
     assert ("can check the release's signature" in result.stderr) == (tools == "busybox")
 
@@ -97,13 +97,13 @@ def test_read_from_a_pipe(installer, release, shell):
             "--from", release.folder, shell=[*SHELLS[shell], "-s", "--"], script="--no-link", stdin=script
         )
     assert result.returncode == 0, result.stderr
-    assert installer.called[3] == "--no-link"
+    assert installer.called[5] == "--no-link"
 
 
 def test_options_are_passed_on_as_they_are(installer, release):
     options = ["--bin-dir", "a folder; $(x) *", "--no-restart", "--allow-downgrade", "--watch", "1", "--version", "9.8.7"]
     assert installer.run(*options, "--from", release.folder, "--json").returncode == 0
-    assert installer.called[3:] == [*options, "--json", "--key", str(installer.key.public)]
+    assert installer.called[5:] == [*options, "--json", "--key", str(installer.key.public)]
 
 
 def test_the_programs_failure_is_the_scripts(installer, release):

@@ -30,6 +30,9 @@ def test_installed_used_updated_and_removed(installer, packed):
         events = [json.loads(line) for line in result.stdout.splitlines()]
         assert events[-1]["event"] == "done" and events[-1]["restarted"] is True
         assert "Daemon 91.0.1 " in hub("status")
+        # The record names the mirror, not the script's own folder.
+        [record] = installer.home.glob("core/*/91.0.1/install.json")
+        assert json.loads(record.read_text())["source"] == f"file://{new}/manifest.json"
         # What the script brought beside is gone, what was said is there.
         assert installer.left and not [name for name in installer.left if "bootstrap" in name or "downloads" in name]
         assert len(json.loads(hub("sessions", "--json"))["sessions"]) == 1

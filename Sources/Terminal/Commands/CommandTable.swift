@@ -398,6 +398,8 @@ enum CommandTable {
                     "from", value: "SOURCE",
                     help: "The address of a manifest or a folder with one, or a folder, manifest or package here",
                     completes: .files),
+                Option(
+                    "source", value: "ADDRESS", help: "Where the manifest in SOURCE was brought from, for the record"),
             ] + trust + [
                 Option("allow-downgrade", help: "Take an older version than the installed one, too"),
                 Option("bin-dir", value: "DIR", help: "Where the link codeai-hub is made; default: ~/.local/bin"),

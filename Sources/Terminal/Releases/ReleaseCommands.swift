@@ -17,6 +17,9 @@ enum ReleaseCommands {
             let plan = try releasing { () throws(ReleaseError) in
                 var request = try run.request()
                 request.version = try run.version("version")
+                request.origin = try invocation.options["source"].map { text throws(ReleaseError) in
+                    try ReleaseSource(text)
+                }
                 return try run.flow.plan(request)
             }
             run.report(.plan(plan))
