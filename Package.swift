@@ -137,7 +137,7 @@ let package = Package(
                 "Installations", "JSON",
             ],
             path: "Tests/Support"),
-        .target(name: "FaultServer", path: "Tests/FaultServer"),
+        .target(name: "FaultServer", dependencies: ["TestSupport"], path: "Tests/FaultServer"),
         // Started by tests as a subprocess, for what would disturb other tests in their own process.
         .executableTarget(
             name: "TestPeer",

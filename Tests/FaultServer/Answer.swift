@@ -1,5 +1,6 @@
 import Foundation
 import Glibc
+import TestSupport
 
 /// One answer on one connection, with its fault.
 final class Answer {
@@ -79,17 +80,7 @@ final class Answer {
         while recv(connection, &byte, 1, Int32(MSG_DONTWAIT)) > 0 {}
     }
 
-    func send(_ bytes: [UInt8]) -> Bool {
-        var sent = 0
-        while sent < bytes.count {
-            let count = bytes[sent...].withUnsafeBytes {
-                Glibc.send(connection, $0.baseAddress, $0.count, Int32(MSG_NOSIGNAL))
-            }
-            guard count > 0 else { return false }
-            sent += count
-        }
-        return true
-    }
+    func send(_ bytes: [UInt8]) -> Bool { LoopbackServer.send(bytes, to: connection) }
 
     private func head(_ fields: [(String, String)]) -> [UInt8] {
         let lines = fields.map { "\($0): \($1)\r\n" }.joined()

@@ -1,5 +1,6 @@
 import Foundation
 import Glibc
+import TestSupport
 
 /// A web server on loopback that serves files as it should, but for the faults it is told: by code, or by the first part
 /// of a path: `/~cut=100;times=1/name`. A thread for each connection; every answer closes its connection.
@@ -17,11 +18,9 @@ package final class FaultServer: @unchecked Sendable {
         package var status = 0
     }
 
-    package let port: UInt16
-    private let listener: Int32
+    package var port: UInt16 { server.port }
+    private let server: LoopbackServer
     private let lock = NSLock()
-    private var connections: Set<Int32> = []
-    private var isStopped = false
     private var log: [Request] = []
     private var counts: [String: Int] = [:]
     private let content: @Sendable (String) -> [UInt8]?
@@ -36,26 +35,8 @@ package final class FaultServer: @unchecked Sendable {
     ) throws {
         self.content = content
         self.fault = fault
-        let listener = socket(AF_INET, Int32(SOCK_STREAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue), 0)
-        var yes: Int32 = 1
-        setsockopt(listener, SOL_SOCKET, SO_REUSEADDR, &yes, 4)
-        var address = sockaddr_in()
-        address.sin_family = sa_family_t(AF_INET)
-        address.sin_port = port.bigEndian
-        address.sin_addr.s_addr = UInt32(0x7f00_0001).bigEndian
-        var length = socklen_t(MemoryLayout<sockaddr_in>.size)
-        let error = withUnsafeMutablePointer(to: &address) { pointer in
-            pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { address in
-                guard bind(listener, address, length) == 0, listen(listener, 128) == 0,
-                    getsockname(listener, address, &length) == 0
-                else { return errno }
-                return 0
-            }
-        }
-        self.listener = listener
-        self.port = UInt16(bigEndian: address.sin_port)
-        guard error == 0 else { throw POSIXError(POSIXErrorCode(rawValue: error) ?? .EIO) }
-        Thread { [self] in acceptLoop() }.start()
+        server = try LoopbackServer(port: port)
+        server.start { [self] connection in serve(connection) }
     }
 
     /// The address of a path, which begins with `/`.
@@ -64,40 +45,7 @@ package final class FaultServer: @unchecked Sendable {
     /// What was asked for so far, in the order in which it was answered.
     package var requests: [Request] { lock.withLock { log } }
 
-    package func stop() {
-        lock.withLock {
-            guard !isStopped else { return }
-            isStopped = true
-            shutdown(listener, Int32(SHUT_RDWR))
-            close(listener)
-            for connection in connections { shutdown(connection, Int32(SHUT_RDWR)) }
-        }
-    }
-
-    private func acceptLoop() {
-        while true {
-            let connection = accept(listener, nil, nil)
-            if connection < 0 {
-                if errno == EINTR || errno == ECONNABORTED { continue }
-                return
-            }
-            // Programs that tests start must not hold it open.
-            _ = fcntl(connection, F_SETFD, FD_CLOEXEC)
-            let goesOn = lock.withLock {
-                if !isStopped { connections.insert(connection) }
-                return !isStopped
-            }
-            guard goesOn else {
-                close(connection)
-                return
-            }
-            Thread { [self] in
-                serve(connection)
-                lock.withLock { _ = connections.remove(connection) }
-                close(connection)
-            }.start()
-        }
-    }
+    package func stop() { server.stop() }
 
     private func serve(_ connection: Int32) {
         guard var request = readRequest(connection) else { return }

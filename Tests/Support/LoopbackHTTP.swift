@@ -3,7 +3,7 @@ import Glibc
 
 /// The least of an HTTP/1.1 server on 127.0.0.1 that a fake model API needs: a thread for each connection, one request
 /// after the other. `stop()` ends them all.
-package final class LoopbackHTTP: @unchecked Sendable {
+package final class LoopbackHTTP: Sendable {
     package struct Request: Sendable {
         package var method: String
         package var path: String
@@ -19,17 +19,7 @@ package final class LoopbackHTTP: @unchecked Sendable {
         @discardableResult
         package func write(_ text: String) -> Bool { write(Array(text.utf8)) }
 
-        package func write(_ bytes: [UInt8]) -> Bool {
-            var sent = 0
-            while sent < bytes.count {
-                let count = bytes[sent...].withUnsafeBytes {
-                    Glibc.send(connection, $0.baseAddress, $0.count, Int32(MSG_NOSIGNAL))
-                }
-                guard count > 0 else { return false }
-                sent += count
-            }
-            return true
-        }
+        package func write(_ bytes: [UInt8]) -> Bool { LoopbackServer.send(bytes, to: connection) }
 
         /// A whole answer. Returns true, for the connection goes on.
         package func answer(_ status: Int, _ headers: [String: String], _ body: [UInt8]) -> Bool {
@@ -51,67 +41,23 @@ package final class LoopbackHTTP: @unchecked Sendable {
         }
     }
 
-    package let port: UInt16
-    private let listener: Int32
-    private let lock = NSLock()
-    private var connections: Set<Int32> = []
-    private var isStopped = false
-    private let respond: @Sendable (Request, Peer) -> Bool
+    package var port: UInt16 { server.port }
+    private let server: LoopbackServer
 
     /// - Parameter respond: called on the connection's thread; returns whether the connection goes on.
     package init(_ respond: @escaping @Sendable (Request, Peer) -> Bool) {
-        self.respond = respond
-        let listener = socket(AF_INET, Int32(SOCK_STREAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue), 0)
-        var address = sockaddr_in()
-        address.sin_family = sa_family_t(AF_INET)
-        address.sin_addr.s_addr = UInt32(0x7f00_0001).bigEndian
-        var length = socklen_t(MemoryLayout<sockaddr_in>.size)
-        withUnsafeMutablePointer(to: &address) { pointer in
-            pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { address in
-                precondition(bind(listener, address, length) == 0 && listen(listener, 64) == 0)
-                precondition(getsockname(listener, address, &length) == 0)
-            }
-        }
-        port = UInt16(bigEndian: address.sin_port)
-        self.listener = listener
-        Thread { [self] in acceptLoop() }.start()
-    }
-
-    package func stop() {
-        lock.withLock {
-            guard !isStopped else { return }
-            isStopped = true
-            shutdown(listener, Int32(SHUT_RDWR))
-            close(listener)
-            for connection in connections { shutdown(connection, Int32(SHUT_RDWR)) }
+        server = try! LoopbackServer()
+        server.start { connection in
+            var buffer: [UInt8] = []
+            while let request = LoopbackHTTP.readRequest(connection, &buffer),
+                respond(request, Peer(connection: connection))
+            {}
         }
     }
 
-    private func acceptLoop() {
-        while true {
-            let connection = accept(listener, nil, nil)
-            if connection < 0 {
-                if errno == EINTR || errno == ECONNABORTED { continue }
-                return
-            }
-            let goesOn = lock.withLock {
-                if !isStopped { connections.insert(connection) }
-                return !isStopped
-            }
-            guard goesOn else {
-                close(connection)
-                return
-            }
-            Thread { [self] in
-                var buffer: [UInt8] = []
-                while let request = readRequest(connection, &buffer), respond(request, Peer(connection: connection)) {}
-                lock.withLock { _ = connections.remove(connection) }
-                close(connection)
-            }.start()
-        }
-    }
+    package func stop() { server.stop() }
 
-    private func readRequest(_ connection: Int32, _ buffer: inout [UInt8]) -> Request? {
+    private static func readRequest(_ connection: Int32, _ buffer: inout [UInt8]) -> Request? {
         let separator = Array("\r\n\r\n".utf8)
         var chunk = [UInt8](repeating: 0, count: 65_536)
         func more() -> Bool {
