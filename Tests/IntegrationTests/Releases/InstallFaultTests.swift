@@ -193,21 +193,26 @@ import Testing
 
     private var packageName: String { "codeai-hub-core-\(InstallationHome.currentPlatform)-1.3.0.tar.bz2" }
 
-    @Test func controlCLeavesWhatWasThere() throws {
+    /// In the middle of what is fetched last, and of what may be missing.
+    @Test(arguments: [(["install"], ".tar.bz2"), (["update", "--yes"], "providers-manifest.json")])
+    func controlCLeavesWhatWasThere(command: [String], cut: String) throws {
+        let hangs = Lock(false)
         let server = LoopbackHTTP { [mirror] request, peer in
             let name = request.path.split(separator: "/").last.map(String.init) ?? ""
             let bytes = (try? readFile(mirror.path + "/" + name, limit: 64 << 20)) ?? []
-            guard name.hasSuffix(".tar.bz2") else {
+            guard name.hasSuffix(cut) else {
                 return bytes.isEmpty ? peer.answer(404, [:], []) : peer.answer(200, [:], bytes)
             }
-            _ = peer.write(Array("HTTP/1.1 200 OK\r\ncontent-length: \(bytes.count)\r\n\r\n".utf8) + bytes.prefix(1000))
+            _ = peer.write(
+                Array("HTTP/1.1 200 OK\r\ncontent-length: \(max(bytes.count, 2000))\r\n\r\n".utf8) + bytes.prefix(1000))
+            hangs.withLock { $0 = true }
             peer.hang()
             return false
         }
         defer { server.stop() }
         let running = try hub.start(
-            ["install", "--from", "http://127.0.0.1:\(server.port)/", "--key", mirror.keyFile, "--json"])
-        try eventually("it downloads") { running.soFar.output.contains("downloading") }
+            command + ["--from", "http://127.0.0.1:\(server.port)/", "--key", mirror.keyFile, "--json"])
+        try eventually("it waits for \(cut)") { hangs.withLock { $0 } }
         kill(running.pid, SIGINT)
         try eventually("it ends") { !running.isRunning }
         #expect(running.soFar.code == 130)
